@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# Exit codes (the table of the README, from sysexits.h where it has one) and the one way to end with an error.
+
+# shellcheck disable=SC2034  # a table: each command uses the rows it needs
+readonly EX_OK=0 EX_FAILED=1 EX_HELD=16 EX_USAGE=64 EX_DATA=65 EX_UNAVAILABLE=69 EX_INTERNAL=70 \
+  EX_CANNOT_WRITE=73 EX_LIMITED=75 EX_LOGIN=77 EX_CONFIG=78 EX_TIMEOUT=124
+
+# die CODE WHAT [HINT]: what is wrong and where; what to do now. Does not return.
+die() {
+  local code=$1 what=$2 hint=${3:-}
+  printf 'orkestra: %s\n' "$what" >&2
+  [[ -z $hint ]] || printf '  %s\n' "$hint" >&2
+  trap - ERR
+  exit "$code"
+}
+
+# What nobody expected: one line for a person, the place for a developer.
+error::_trap() {
+  local code=$1 line=$2 command=$3
+  trap - ERR
+  if [[ ${ORKESTRA_DEBUG:-} == 1 ]]; then
+    printf 'orkestra: %s:%s: `%s` ended with %s\n' "${BASH_SOURCE[1]:-$0}" "$line" "$command" "$code" >&2
+    local frame
+    for ((frame = 1; frame < ${#FUNCNAME[@]} - 1; ++frame)); do
+      printf '  in %s (%s:%s)\n' "${FUNCNAME[frame]}" "${BASH_SOURCE[frame + 1]:-?}" "${BASH_LINENO[frame]}" >&2
+    done
+  else
+    printf 'orkestra: %s stopped where it should not have (exit %s)\n' "${0##*/}" "$code" >&2
+    printf '  set ORKESTRA_DEBUG=1 and do the same again to see where\n' >&2
+  fi
+  exit "$EX_INTERNAL"
+}
+trap 'error::_trap "$?" "$LINENO" "$BASH_COMMAND"' ERR
+
+# error::need_number VALUE WHAT: VALUE is a plain decimal number, or exit 64.
+error::need_number() {
+  [[ $1 =~ ^[0-9]{1,12}$ ]] || die "$EX_USAGE" "$2 must be a whole number, not '$1'"
+}

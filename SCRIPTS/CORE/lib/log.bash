@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# The framework's own log (LOGS/orchestrator.log) and the lines that a person sees.
+
+use text
+
+# log::write LEVEL MESSAGE: one line, time in UTC, with project and process. Appending is one write(2), so that
+# several processes do not mix their lines. Without ORKESTRA_LOGS (a script run alone) nothing is written.
+log::write() {
+  [[ -n ${ORKESTRA_LOGS:-} && -d $ORKESTRA_LOGS ]] || return 0
+  local message time
+  text::plain message "$2"
+  TZ=UTC printf -v time '%(%Y-%m-%dT%H:%M:%SZ)T' -1
+  printf '%s %-5s %s[%s] %s\n' "$time" "$1" "${ORKESTRA_PROJECT_NAME:-orkestra}" "$$" "$message" \
+    >>"$ORKESTRA_LOGS/orchestrator.log"
+}
+
+# say MESSAGE: a line for people, on stdout, without control characters.
+say() {
+  local message
+  text::plain message "$1"
+  printf '%s\n' "$message"
+}
+
+# warn MESSAGE: a line for people on stderr, and in the log.
+warn() {
+  local message
+  text::plain message "$1"
+  printf 'orkestra: %s\n' "$message" >&2
+  log::write warn "$1"
+}
