@@ -1,0 +1,91 @@
+"""The environment of a run, for Bash: `python -m orkestra_shim.context [--project NAME|PATH]`.
+
+Prints NUL-terminated NAME=VALUE records. Errors are one or two lines on stderr with the exit code of the table.
+Kept light: two Git calls, no library beside the standard one (python-dotenv where settings.env has a line).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from orkestra_shim import home as home_module
+from orkestra_shim import plumbing, project, settings
+from orkestra_shim.errors import EX_USAGE, OrkestraError
+from orkestra_shim.files import make_folder
+from orkestra_shim.home import Home
+from orkestra_shim.project import Project
+from orkestra_shim.scripts import folder as scripts_folder
+
+
+def variables(home: Home, values: dict[str, settings.Value], found: Project) -> dict[str, str]:
+    """What the scripts of a run need to know about home, settings and project. Makes the runtime folder."""
+    git_dir = plumbing.text(found.path, "rev-parse", "--path-format=absolute", "--git-common-dir")
+    user = plumbing.config(found.path, "user.name", "user.email", "commit.gpgsign")
+    name, mail = plumbing.identity(user)
+    runtime = home_module.runtime_folder(home, found.id)
+    network = found.data.get("network") or {}
+    check_network = "1" if network.get("check") else "0"
+    scripts = scripts_folder(home)
+    return {
+        "ORKESTRA_ROOT": str(home.root),
+        "ORKESTRA_SCRIPTS": str(scripts),
+        "ORKESTRA_PYTHON": sys.executable,
+        "ORKESTRA_HOME": str(home.folder),
+        "ORKESTRA_CONFIG": str(home.config),
+        "ORKESTRA_LOGS": str(home.logs),
+        "ORKESTRA_PROJECTS": values["ORKESTRA_PROJECTS"].text,
+        "ORKESTRA_PROJECT": str(found.path),
+        "ORKESTRA_PROJECT_ID": found.id,
+        "ORKESTRA_PROJECT_NAME": found.name,
+        "ORKESTRA_BRANCH": found.branch,
+        "ORKESTRA_GIT_DIR": git_dir,
+        "ORKESTRA_WORKSPACES": f"{values['ORKESTRA_WORKSPACES_DIR'].text}/{found.id}",
+        "ORKESTRA_RUNTIME": str(runtime),
+        "ORKESTRA_WORKERS": values["ORKESTRA_WORKERS"].text,
+        "ORKESTRA_GRACE": values["ORKESTRA_GRACE"].text,
+        "ORKESTRA_SANDBOX": values["ORKESTRA_SANDBOX"].text,
+        "ORKESTRA_SANDBOX_READ": values["ORKESTRA_SANDBOX_READ"].text,
+        "ORKESTRA_CHECK_NETWORK": check_network,
+        "ORKESTRA_SECRETS_FILE": f"{runtime}/secrets",
+        "ORKESTRA_AUTHOR_NAME": name,
+        "ORKESTRA_AUTHOR_EMAIL": mail,
+        "ORKESTRA_SIGN": "1" if plumbing.is_true(user.get("commit.gpgsign", "")) else "0",
+        # Children find this package, and never one of the same name in the folder where they happen to stand.
+        "PYTHONPATH": str(home_module.PACKAGE.parent),
+        "PYTHONSAFEPATH": "1",
+        "PYTHONNOUSERSITE": "1",
+    }
+
+
+def _wanted(arguments: list[str]) -> str | None:
+    if not arguments:
+        return None
+    if len(arguments) == 2 and arguments[0] == "--project":
+        return arguments[1]
+    if len(arguments) == 1 and arguments[0].startswith("--project="):
+        return arguments[0].removeprefix("--project=")
+    raise OrkestraError(
+        EX_USAGE, "wrong usage", "usage: python -m orkestra_shim.context [--project NAME|PATH]"
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Prints the records; returns the exit code."""
+    try:
+        home = home_module.open_home()
+        values = settings.load(home)
+        settings.need_private(home.config / "api-keys.env")
+        found = project.find(home, settings.projects(values), _wanted(arguments))
+        project.prepare_logs(found)
+        make_folder(home.logs)
+        records = variables(home, values, found)
+    except OrkestraError as error:
+        print(error.lines(), file=sys.stderr)
+        return error.code
+    sys.stdout.buffer.write(b"".join(os.fsencode(f"{key}={value}") + b"\0" for key, value in records.items()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,121 @@
+"""The Bash scripts: where they are and how they are called."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from orkestra_shim.errors import EX_CONFIG, OrkestraError
+from orkestra_shim.home import PACKAGE, Home
+
+
+def folder(home: Home) -> Path:
+    """SCRIPTS: named by the environment, else in the package (pip), else in the checkout. Raises OrkestraError 78."""
+    named = os.environ.get("ORKESTRA_SCRIPTS", "")
+    for candidate in (
+        Path(named) if named.startswith("/") else None,
+        PACKAGE / "SCRIPTS",
+        home.root / "SCRIPTS",
+    ):
+        if candidate is not None and (candidate / "CORE").is_dir():
+            return candidate
+    raise OrkestraError(EX_CONFIG, f"Orkestra's scripts are not in {home.root}", "install Orkestra anew")
+
+
+def find(home: Home, name: str) -> Path:
+    """The script `AREA/name.sh`. Raises OrkestraError 78 when the installation lacks it."""
+    path = folder(home) / name
+    if not path.is_file():
+        raise OrkestraError(
+            EX_CONFIG, f"Orkestra's script {name} is missing in {path.parent}", "install Orkestra anew"
+        )
+    return path
+
+
+def environment(home: Home) -> dict[str, str]:
+    """The process environment for a script, with what it needs to find this Python and this home."""
+    import sys
+
+    return {
+        **os.environ,
+        "ORKESTRA_HOME": str(home.folder),
+        "ORKESTRA_PYTHON": sys.executable,
+        "PYTHONPATH": str(PACKAGE.parent),
+        "PYTHONSAFEPATH": "1",
+        "PYTHONNOUSERSITE": "1",
+    }
+
+
+def become(home: Home, name: str, arguments: list[str]) -> None:
+    """Replaces this process by a script: signals, terminal and exit code are then its own. Does not return."""
+    import sys
+
+    path = find(home, name)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(path, [str(path), *arguments], environment(home))
+
+
+def follow(home: Home, name: str, arguments: list[str], line: Callable[[str], None]) -> int:
+    """Runs a script in a process group of its own, gives `line` each line it prints, and returns its exit code.
+
+    Its stderr is ours. INT and TERM that reach us meanwhile are passed on to it as TERM, and it is waited for.
+    """
+    import signal
+    import sys
+
+    import sh
+
+    path = find(home, name)
+    command = sh.Command(str(path))
+    running = command(
+        *arguments,
+        _bg=True,
+        _bg_exc=False,
+        _new_group=True,
+        _tty_out=False,
+        _return_cmd=True,
+        _truncate_exc=False,
+        _no_out=True,
+        _out=lambda text: line(text.rstrip("\n")),
+        _out_bufsize=1,
+        _err=sys.stderr.fileno(),
+        _encoding="utf-8",
+        _decode_errors="replace",
+        _env=environment(home),
+        _ok_code=list(range(256)),
+    )
+
+    def pass_on(_number: int, _frame: object) -> None:
+        running.signal_group(signal.SIGTERM)
+
+    before = {
+        number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        running.wait()
+    except sh.SignalException as error:
+        return 128 - int(error.exit_code)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return int(running.exit_code)
+
+
+def capture(home: Home, name: str, arguments: list[str], seconds: float) -> tuple[int, str]:
+    """Runs a short script and returns its exit code and what it printed on both channels."""
+    import sh
+
+    done = sh.Command(str(find(home, name)))(
+        *arguments,
+        _new_group=True,
+        _tty_out=False,
+        _return_cmd=True,
+        _truncate_exc=False,
+        _err_to_out=True,
+        _env=environment(home),
+        _ok_code=list(range(256)),
+        _timeout=seconds,
+    )
+    return int(done.exit_code), str(done)
