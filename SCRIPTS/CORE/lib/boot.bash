@@ -18,6 +18,7 @@ shopt -s inherit_errexit
 boot::_locate() {
   local here=${BASH_SOURCE[0]%/*}
   case $here in
+    /*/../../CORE/lib) here=${here%/*/*/../../CORE/lib} ;;
     /*/../CORE/lib) here=${here%/*/../CORE/lib} ;;
     /*/CORE/lib) here=${here%/CORE/lib} ;;
     *) here=$(cd -- "$here/../.." && pwd -P) ;;

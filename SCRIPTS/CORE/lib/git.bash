@@ -1,31 +1,43 @@
 # shellcheck shell=bash
-# Git as the framework runs it: no hooks, no drivers, no filters of the user's or an agent's choosing, hostile names
-# refused, everything on disk before a ref says so (core.fsync: see the README's section on reliability).
+# Git as the framework runs it: no hooks, no drivers, no filters of an agent's choosing, hostile names refused, and
+# everything on disk before a ref says so (core.fsync: see the README's section on reliability).
 
-# Settings of a person or a machine never change what a landing or a hash is.
-git::environment() {
-  export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1 GIT_TERMINAL_PROMPT=0 \
-    GIT_OPTIONAL_LOCKS=0 GIT_NO_REPLACE_OBJECTS=1 GIT_LITERAL_PATHSPECS=1 LC_ALL=C
-  export GIT_AUTHOR_NAME="${ORKESTRA_AUTHOR_NAME:-Orkestra}" GIT_AUTHOR_EMAIL="${ORKESTRA_AUTHOR_EMAIL:-orkestra@localhost}"
-  export GIT_COMMITTER_NAME=$GIT_AUTHOR_NAME GIT_COMMITTER_EMAIL=$GIT_AUTHOR_EMAIL
-  unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_NAMESPACE
-}
+# Command lines and environments, set once; what git::project and its sisters put before their arguments.
+readonly GIT_SETTINGS=(-c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.protectHFS=true
+  -c core.protectNTFS=true -c gc.auto=0 -c maintenance.auto=false -c submodule.recurse=false -c core.fsync=all
+  -c core.fsyncMethod=batch -c safe.directory='*')
 
-readonly GIT_SETTINGS=(-c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.untrackedCache=false
-  -c core.protectHFS=true -c core.protectNTFS=true -c gc.auto=0 -c maintenance.auto=false -c submodule.recurse=false
-  -c core.fsync=all -c core.fsyncMethod=fsync -c safe.directory='*')
+# A person's or a machine's settings never change what a hash or a landing is; commits carry the user's identity.
+readonly GIT_AUTHOR="${ORKESTRA_AUTHOR_NAME:-Orkestra}" GIT_EMAIL="${ORKESTRA_AUTHOR_EMAIL:-orkestra@localhost}"
+readonly GIT_ENVIRONMENT=(GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0 GIT_NO_REPLACE_OBJECTS=1
+  GIT_LITERAL_PATHSPECS=1 LC_ALL=C "GIT_AUTHOR_NAME=$GIT_AUTHOR" "GIT_AUTHOR_EMAIL=$GIT_EMAIL"
+  "GIT_COMMITTER_NAME=$GIT_AUTHOR" "GIT_COMMITTER_EMAIL=$GIT_EMAIL")
 
-# git::project ARG...: in the project's own repository.
+unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_NAMESPACE
+export "${GIT_ENVIRONMENT[@]}"
+
+# git::project ARG...: objects and refs of the project's own repository.
 git::project() {
-  git "${GIT_SETTINGS[@]}" --git-dir="$ORKESTRA_GIT_DIR" "$@"
+  GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1 \
+    git "${GIT_SETTINGS[@]}" --git-dir="$ORKESTRA_GIT_DIR" "$@"
 }
 
-# git::workspace W ARG...: with the workspace's Git directory, which no agent sees, and new objects going straight to
-# the project. For commands that read and write objects only; what looks at the working tree runs in a sandbox.
+# git::workspace W ARG...: with the workspace's Git directory, which no agent sees and whose settings are ours alone;
+# new objects go straight to the project. Reads and writes objects only: whatever looks at the working tree runs in a
+# sandbox (tree-reset.sh, tree-take.sh).
 git::workspace() {
   local workspace=$1
   shift
-  GIT_OBJECT_DIRECTORY=$ORKESTRA_GIT_DIR/objects git "${GIT_SETTINGS[@]}" --git-dir="$workspace/git" "$@"
+  GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1 \
+    GIT_OBJECT_DIRECTORY=$ORKESTRA_GIT_DIR/objects git "${GIT_SETTINGS[@]}" --git-dir="$workspace/git" "$@"
+}
+
+# git::checkout GIT_DIR WORK_TREE ARG...: in a person's checkout, with that person's own settings (line ends, LFS),
+# but still without hooks.
+git::checkout() {
+  local git_dir=$1 work_tree=$2
+  shift 2
+  git "${GIT_SETTINGS[@]}" --git-dir="$git_dir" --work-tree="$work_tree" "$@"
 }
 
 # git::head VAR: the commit that the project's branch is on.

@@ -28,3 +28,10 @@ warn() {
   printf 'orkestra: %s\n' "$message" >&2
   log::write warn "$1"
 }
+
+# say_lines TEXT: the same for several lines.
+say_lines() {
+  local lines line
+  mapfile -t lines <<<"$1"
+  for line in "${lines[@]}"; do say "$line"; done
+}

@@ -5,14 +5,20 @@
 # A trap only runs between commands, and a shell that waits in the foreground cannot be told to stop. So a long child
 # is started in the background and waited for; a wait that a signal interrupts is repeated (STYLE: pitfalls 7, 8, 11).
 
-PROCESS_PID=''
+PROCESS_PID=''      # the child that runs, if any
+PROCESS_BUSY=''     # from just before a child starts until it has been waited for
+PROCESS_STOPPING='' # this process was told to stop
+PROCESS_SHIELD=''   # set while what runs must not be interrupted (a landing)
 
 # process::start COMMAND...: starts it in its own group, tied to this shell's life. PROCESS_PID is its pid.
 process::start() {
+  PROCESS_BUSY=1
   set -m
   setpriv --pdeathsig KILL -- "$@" &
   PROCESS_PID=$!
   set +m
+  # Told to stop just before there was a child to tell.
+  [[ -z $PROCESS_STOPPING || -n $PROCESS_SHIELD ]] || process::stop TERM
 }
 
 # process::wait VAR: waits for the started child to end, however often a signal interrupts; VAR gets its exit status.
@@ -25,7 +31,7 @@ process::wait() {
     if ((_status > 128)) && kill -0 "$PROCESS_PID" 2>/dev/null; then continue; fi
     break
   done
-  PROCESS_PID=''
+  PROCESS_PID='' PROCESS_BUSY=''
   printf -v "$1" '%s' "$_status"
 }
 
@@ -43,14 +49,25 @@ process::stop() {
   kill -"$1" -- "-$PROCESS_PID" 2>/dev/null || return 0
 }
 
-# process::forward: from here on INT and TERM to this shell go to the running child as TERM; when it has ended, this
-# shell exits with 143. PROCESS_STOPPING says that it is so.
-PROCESS_STOPPING=''
-process::forward() {
-  trap 'PROCESS_STOPPING=1; process::stop TERM' TERM INT HUP
+# process::on_stop FUNCTION: from here on INT, TERM and HUP set PROCESS_STOPPING; a running child gets TERM; with none
+# running FUNCTION is called, which ends this process in its own way.
+process::on_stop() {
+  # shellcheck disable=SC2064  # the function's name is meant now
+  trap "process::_told $1" TERM INT HUP
 }
 
-# process::sandboxed SECONDS OPTIONS... -- COMMAND...: runs SAFETY/sandbox.sh with a time limit. `timeout` makes the
+# process::forward: the same with nothing to do of its own: the caller looks at PROCESS_STOPPING.
+process::forward() {
+  process::on_stop :
+}
+
+process::_told() {
+  PROCESS_STOPPING=1
+  [[ -z $PROCESS_SHIELD ]] || return 0
+  if [[ -n $PROCESS_BUSY ]]; then process::stop TERM; else "$1"; fi
+}
+
+# process::sandboxed SECONDS OPTIONS... -- COMMAND...: becomes SAFETY/sandbox.sh with a time limit. `timeout` makes the
 # group, forwards TERM, and kills after the grace period; 124 means that the time was up.
 process::sandboxed() {
   local seconds=$1

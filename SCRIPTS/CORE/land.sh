@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Summary: Moves the project's branch once over a change and its records, the checkout first.
+# Usage: land.sh change HEAD TREE MESSAGE-FILE            prints the change commit
+#        land.sh move HEAD CHANGE MANIFEST MESSAGE-FILE   prints the new head of the branch
+#        land.sh recover                                  finishes or takes back a landing that was killed
+#   HEAD is the commit the branch must still be on. CHANGE is the change commit, or HEAD itself for records alone.
+#   MANIFEST has a line `PATH-IN-REPOSITORY TAB SOURCE-FILE` for each record; none: no record commit is made.
+#   The caller holds the project's landing lock.
+# Exit: 0; 20 the branch moved meanwhile, nothing changed; 21 a person's uncommitted edit is in the way (its paths are
+#   printed, one a line), nothing changed; 73 cannot write.
+# Environment: ORKESTRA_GIT_DIR ORKESTRA_PROJECT ORKESTRA_BRANCH ORKESTRA_SIGN.
+# shellcheck source=SCRIPTS/CORE/lib/boot.bash
+source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
+use log git checkout
+
+readonly LAND_MOVED=20 LAND_IN_THE_WAY=21
+readonly LAND_INTENT=refs/orkestra/landing # keeps the new commits from a `git gc` until the branch holds them
+
+# A commit, signed where the user signs.
+land::_commit() {
+  local sign=()
+  [[ ${ORKESTRA_SIGN:-} != 1 ]] || sign=(-S)
+  if [[ ${#sign[@]} -gt 0 ]]; then
+    git "${GIT_SETTINGS[@]}" --git-dir="$ORKESTRA_GIT_DIR" commit-tree "${sign[@]}" "$@"
+  else
+    git::project commit-tree "$@"
+  fi
+}
+
+land::change() {
+  local head=$1 tree=$2 message=$3
+  land::_commit -p "$head" -F "$message" "$tree"
+}
+
+# The tree of COMMIT with the records of MANIFEST added.
+land::_record_tree() {
+  local commit=$1 manifest=$2 index=$ORKESTRA_GIT_DIR/orkestra/record-index paths=() sources=() hashes=() path source at
+  while IFS=$'\t' read -r path source; do
+    paths+=("$path")
+    sources+=("$source")
+  done <"$manifest"
+  hashes=()
+  mapfile -t hashes < <(printf '%s\n' "${sources[@]}" | git::project hash-object -w --no-filters --stdin-paths)
+  wait "$!" || die "$EX_CANNOT_WRITE" "the records cannot be written into $ORKESTRA_GIT_DIR"
+  rm -f -- "$index" "$index.lock"
+  GIT_INDEX_FILE=$index git::project read-tree "$commit"
+  for at in "${!paths[@]}"; do
+    printf '100644 %s\t%s\0' "${hashes[at]}" "${paths[at]}"
+  done | GIT_INDEX_FILE=$index git::project update-index -z --index-info
+  GIT_INDEX_FILE=$index git::project write-tree
+}
+
+# The branch moves by compare-and-swap, or not at all.
+land::_swap() {
+  local old=$1 new=$2
+  git::project update-ref -m 'orkestra: land' "refs/heads/$ORKESTRA_BRANCH" "$new" "$old" 2>/dev/null
+}
+
+land::move() {
+  local head=$1 change=$2 manifest=$3 message=$4 new=$2 tree status=0
+  mkdir -p -- "$ORKESTRA_GIT_DIR/orkestra"
+  if [[ -s $manifest ]]; then
+    tree=$(land::_record_tree "$change" "$manifest")
+    new=$(land::_commit -p "$change" -F "$message" "$tree")
+  fi
+  git::project update-ref "$LAND_INTENT" "$new"
+  checkout::find
+  if [[ -z $CHECKOUT_DIR ]]; then
+    land::_swap "$head" "$new" || exit "$LAND_MOVED"
+    printf '%s\n' "$new"
+    return
+  fi
+  checkout::lock "$head" "$new" || status=$?
+  ((status == 0)) || land::_blocked "$CHECKOUT_GIT/index.lock (Git is busy in the checkout)"
+  checkout::obstacles "$head" "$new"
+  if ((${#CHECKOUT_OBSTACLES[@]} > 0)); then
+    checkout::unlock
+    land::_blocked "${CHECKOUT_OBSTACLES[@]}"
+  fi
+  checkout::update "$head" "$new"
+  if ! land::_swap "$head" "$new"; then
+    checkout::update "$new" "$head"
+    checkout::unlock
+    exit "$LAND_MOVED"
+  fi
+  checkout::commit_index
+  printf '%s\n' "$new"
+}
+
+land::_blocked() {
+  printf '%s\n' "$@"
+  exit "$LAND_IN_THE_WAY"
+}
+
+# What a killed landing left: the lock's own file says from where to where it went. Forward when the branch is still
+# where it was or already arrived and every file is either the old or the new one; back when a person has edited one.
+land::recover() {
+  local old new head
+  checkout::find_interrupted || return 0
+  read -r old new <"$CHECKOUT_GIT/orkestra-landing"
+  git::head head
+  if [[ $head != "$old" && $head != "$new" ]] && ! git::project merge-base --is-ancestor "$new" "$head"; then
+    log::write warn "a landing was interrupted and the branch has gone elsewhere: the checkout is left as it is"
+    checkout::unlock
+    return
+  fi
+  if checkout::settle "$old" "$new"; then
+    if [[ $head == "$old" ]]; then land::_swap "$old" "$new" || die "$EX_FAILED" "the branch moved during recovery"; fi
+    checkout::commit_index
+    log::write info "finished the landing of $new that was interrupted"
+  elif [[ $head == "$old" ]]; then
+    checkout::settle "$new" "$old" || : # what a person edited since stays as it is
+    checkout::unlock
+    log::write warn "took back the landing of $new that was interrupted: a file was edited meanwhile"
+  else
+    checkout::commit_index
+    log::write warn "finished the landing of $new that was interrupted: files edited meanwhile are left as they are"
+  fi
+}
+
+main() {
+  local verb=${1:-}
+  case $verb in
+    change | move | recover) shift ;;
+    *) die "$EX_USAGE" "land.sh: '$verb' is none of change, move, recover" ;;
+  esac
+  "land::$verb" "$@"
+}
+
+main "$@"

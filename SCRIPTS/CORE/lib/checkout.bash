@@ -1,0 +1,203 @@
+# shellcheck shell=bash
+# The person's checkout, brought along by a landing. Nothing that a person has not committed is ever overwritten.
+#
+# The order is from ENGINE's measurements: take Git's own index.lock, look for anything in the way, bring the files to
+# the new commit with a private copy of the index, let the branch move, put that index in place, let the lock go. So
+# at no moment can a `git commit -a` of a person undo a landing, and a kill at any moment can be finished afterwards:
+#   CHECKOUT_GIT/orkestra-landing   `OLD NEW`; index.lock is a hard link to it, so that our lock is told from others'
+#   CHECKOUT_GIT/orkestra-index     the index that will be put in place
+
+use git
+
+CHECKOUT_DIR='' CHECKOUT_GIT=''
+CHECKOUT_OBSTACLES=()              # paths that a person's edits hold
+readonly CHECKOUT_LOCK_TRIES=50    # of a tenth of a second: how long another Git may hold the index
+
+# checkout::find: sets CHECKOUT_DIR and CHECKOUT_GIT to the work tree that has the branch checked out, empty if none.
+checkout::find() {
+  local head='' line path=''
+  CHECKOUT_DIR='' CHECKOUT_GIT=''
+  if [[ $ORKESTRA_GIT_DIR == "$ORKESTRA_PROJECT/.git" && -f $ORKESTRA_GIT_DIR/HEAD ]]; then
+    IFS= read -r head <"$ORKESTRA_GIT_DIR/HEAD" || [[ -n $head ]]
+    if [[ $head == "ref: refs/heads/$ORKESTRA_BRANCH" ]]; then
+      CHECKOUT_DIR=$ORKESTRA_PROJECT CHECKOUT_GIT=$ORKESTRA_GIT_DIR
+      return
+    fi
+  fi
+  [[ -d $ORKESTRA_GIT_DIR/worktrees || $ORKESTRA_GIT_DIR != "$ORKESTRA_PROJECT/.git" ]] || return 0
+  while IFS= read -r -d '' line; do
+    case $line in
+      'worktree '*) path=${line#worktree } ;;
+      "branch refs/heads/$ORKESTRA_BRANCH") CHECKOUT_DIR=$path ;;
+    esac
+  done < <(git::project worktree list --porcelain -z)
+  wait "$!"
+  [[ -z $CHECKOUT_DIR ]] || CHECKOUT_GIT=$(git -C "$CHECKOUT_DIR" rev-parse --absolute-git-dir)
+}
+
+# checkout::lock OLD NEW: Git's own lock on the index. Returns 1 when another Git keeps it.
+checkout::lock() {
+  local tries=0 marker=$CHECKOUT_GIT/orkestra-landing
+  rm -f -- "$marker" "$CHECKOUT_GIT/orkestra-index" "$CHECKOUT_GIT/orkestra-index.lock"
+  printf '%s %s\n' "$1" "$2" >"$marker"
+  sync -- "$marker"
+  # link(2) either makes the lock or fails: a person's Git may hold it, and lets it go without telling anyone.
+  until ln -T -- "$marker" "$CHECKOUT_GIT/index.lock" 2>/dev/null; do
+    if ((++tries > CHECKOUT_LOCK_TRIES)); then
+      rm -f -- "$marker"
+      return 1
+    fi
+    sleep 0.1
+  done
+  if [[ -f $CHECKOUT_GIT/index ]]; then
+    # -p: Git takes a file as young as its index for possibly changed, and must go on doing so.
+    cp -p -- "$CHECKOUT_GIT/index" "$CHECKOUT_GIT/orkestra-index"
+  else
+    GIT_INDEX_FILE=$CHECKOUT_GIT/orkestra-index git::checkout "$CHECKOUT_GIT" "$CHECKOUT_DIR" read-tree --empty
+  fi
+}
+
+checkout::unlock() {
+  [[ ! $CHECKOUT_GIT/index.lock -ef $CHECKOUT_GIT/orkestra-landing ]] || rm -f -- "$CHECKOUT_GIT/index.lock"
+  rm -f -- "$CHECKOUT_GIT/orkestra-index" "$CHECKOUT_GIT/orkestra-landing"
+}
+
+# Puts the new index in place and lets the lock go, in this order.
+checkout::commit_index() {
+  mv -fT -- "$CHECKOUT_GIT/orkestra-index" "$CHECKOUT_GIT/index"
+  checkout::unlock
+}
+
+checkout::_git() {
+  GIT_INDEX_FILE=$CHECKOUT_GIT/orkestra-index git::checkout "$CHECKOUT_GIT" "$CHECKOUT_DIR" "$@"
+}
+
+# checkout::obstacles OLD NEW: fills CHECKOUT_OBSTACLES with every path of the change where the checkout is not just
+# what OLD says: staged, edited, deleted, or in the way of a file that is added (even an ignored one, which Git itself
+# would overwrite without a word). A path that is already what NEW wants is none: the private index is told so.
+checkout::obstacles() {
+  local old=$1 new=$2 meta path changed=() fields dirty=()
+  local -A concerned=()
+  CHECKOUT_OBSTACLES=()
+  while IFS= read -r -d '' meta && IFS= read -r -d '' path; do
+    changed+=("$path")
+    concerned[$path]=$meta
+  done < <(git::project diff-tree -r -z --raw --no-renames "$old" "$new")
+  wait "$!"
+  ((${#changed[@]} > 0)) || return 0
+  checkout::_git update-index -q --refresh >/dev/null || : # says 1 where files differ: told in detail below
+  mapfile -d '' fields < <(
+    checkout::_git diff-index --cached -z --name-only --no-renames "$old"
+    checkout::_git diff-files -z --name-only --no-renames
+  )
+  wait "$!"
+  for path in "${fields[@]}"; do
+    [[ -z ${concerned[$path]:-} ]] || dirty+=("$path")
+  done
+  for path in "${changed[@]}"; do
+    [[ ${concerned[$path]} != *' A' ]] || ! checkout::_occupied "$path" || dirty+=("$path")
+  done
+  for path in "${dirty[@]}"; do
+    checkout::_arrived "$path" "${concerned[$path]}" || CHECKOUT_OBSTACLES+=("$path")
+  done
+}
+
+# Whether PATH is already what the change makes of it: then the private index gets its entry.
+checkout::_arrived() {
+  local path=$1 mode to found
+  read -r _ mode _ to _ <<<"$2"
+  checkout::_hash found "$path" "${#to}"
+  [[ $found == "$to" ]] || return 1
+  printf '%s %s\t%s\0' "$mode" "$to" "$path" | checkout::_git update-index -z --index-info
+  checkout::_git update-index -q --refresh >/dev/null || : # says 1 where other files differ
+}
+
+# Whether something stands where PATH, or a folder above it, is to be made: a file, a link, a folder that holds
+# anything Git does not track. Paths that this change removes are Git's own to move out of the way.
+checkout::_occupied() {
+  local path=$1 part=$1 others
+  if [[ -e $CHECKOUT_DIR/$path || -L $CHECKOUT_DIR/$path ]]; then
+    [[ -d $CHECKOUT_DIR/$path && ! -L $CHECKOUT_DIR/$path ]] || return 0
+    others=$(checkout::_git ls-files --others -- "$path")
+    [[ -n $others ]]
+    return
+  fi
+  while [[ $part == */* ]]; do
+    part=${part%/*}
+    [[ -z ${concerned[$part]:-} ]] || continue
+    if [[ -L $CHECKOUT_DIR/$part ]] || [[ -e $CHECKOUT_DIR/$part && ! -d $CHECKOUT_DIR/$part ]]; then return 0; fi
+  done
+  return 1
+}
+
+# checkout::update OLD NEW: the files and the private index go from OLD to NEW; other edits stay.
+checkout::update() {
+  checkout::_git read-tree -m -u "$1" "$2"
+}
+
+# checkout::find_interrupted: 0 when a killed landing left its lock; sets CHECKOUT_DIR and CHECKOUT_GIT.
+checkout::find_interrupted() {
+  checkout::find
+  [[ -n $CHECKOUT_DIR && -f $CHECKOUT_GIT/orkestra-landing ]] || return 1
+  [[ ! $CHECKOUT_GIT/index.lock -ef $CHECKOUT_GIT/orkestra-landing ]] || return 0
+  # The kill came before the lock was taken, or after it was let go: nothing is half done.
+  rm -f -- "$CHECKOUT_GIT/orkestra-landing" "$CHECKOUT_GIT/orkestra-index"
+  return 1
+}
+
+# checkout::settle OLD NEW: brings every path of the change to NEW, from wherever the kill left it. Returns 1, having
+# left alone the paths where a person has edited since, if there are any. The private index is made anew.
+checkout::settle() {
+  local old=$1 new=$2 meta path kept=0 found mode from to status wanted=() gone=()
+  rm -f -- "$CHECKOUT_GIT/orkestra-index" "$CHECKOUT_GIT/orkestra-index.lock"
+  cp -p -- "$CHECKOUT_GIT/index" "$CHECKOUT_GIT/orkestra-index"
+  while IFS= read -r -d '' meta && IFS= read -r -d '' path; do
+    # :OLDMODE NEWMODE OLDHASH NEWHASH STATUS
+    read -r _ mode from to status <<<"$meta"
+    printf '%s %s\t%s\0' "$mode" "$to" "$path" >&4
+    checkout::_hash found "$path" "${#to}"
+    if [[ $found != "$from" && $found != "$to" ]]; then
+      kept=1
+    elif [[ $status == D ]]; then
+      gone+=("$path")
+    else
+      wanted+=("$path")
+    fi
+  done < <(git::project diff-tree -r -z --raw --no-renames "$old" "$new") 4>"$CHECKOUT_GIT/orkestra-entries"
+  wait "$!"
+  checkout::_git update-index -z --index-info <"$CHECKOUT_GIT/orkestra-entries"
+  rm -f -- "$CHECKOUT_GIT/orkestra-entries"
+  checkout::_remove "${gone[@]}"
+  ((${#wanted[@]} == 0)) || printf '%s\0' "${wanted[@]}" | checkout::_git checkout-index -f -z --stdin
+  checkout::_git update-index -q --refresh >/dev/null || : # says 1 where a person's edits differ
+  return "$kept"
+}
+
+# Removes tracked files that the change removes, and the folders that this leaves empty, as Git does.
+checkout::_remove() {
+  local path
+  for path in "$@"; do
+    rm -f -- "$CHECKOUT_DIR/$path"
+    while [[ $path == */* ]]; do
+      path=${path%/*}
+      rmdir -- "$CHECKOUT_DIR/$path" 2>/dev/null || break
+    done
+  done
+}
+
+# checkout::_hash VAR PATH LENGTH: the blob that the working file would be; LENGTH zeros when there is none; empty when
+# it is something else.
+checkout::_hash() {
+  local _path=$CHECKOUT_DIR/$2 _text
+  if [[ -L $_path ]]; then
+    _text=$(readlink -n -- "$_path" && printf x)
+    _text=$(printf '%s' "${_text%x}" | git::project hash-object --stdin)
+  elif [[ -f $_path ]]; then
+    _text=$(checkout::_git hash-object --path="$2" -- "$_path")
+  elif [[ -e $_path ]]; then
+    _text=''
+  else
+    printf -v _text '%0*d' "$3" 0
+  fi
+  printf -v "$1" '%s' "$_text"
+}

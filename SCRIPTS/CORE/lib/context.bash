@@ -1,0 +1,40 @@
+# shellcheck shell=bash
+# Which framework, home and project a command is about. One Python start answers it all.
+
+# context::python: finds the framework's interpreter, or says the one command that makes it. Sets ORKESTRA_ROOT.
+context::python() {
+  export ORKESTRA_ROOT=${ORKESTRA_SCRIPTS%/*} PYTHONDONTWRITEBYTECODE=1
+  if [[ -n ${ORKESTRA_PYTHON:-} ]]; then return; fi
+  local candidate
+  # From a checkout; from an installed package (PREFIX/lib/pythonX.Y/site-packages/orkestra_shim/SCRIPTS).
+  for candidate in "${ORKESTRA_VENV:-$ORKESTRA_ROOT/.venv}/bin/python" "${ORKESTRA_ROOT%/lib/python*}/bin/python"; do
+    if [[ -x $candidate ]]; then
+      export ORKESTRA_PYTHON=$candidate
+      return
+    fi
+  done
+  die "$EX_UNAVAILABLE" "the environment of this checkout has not been set up: $ORKESTRA_ROOT" \
+    "do this once: $ORKESTRA_ROOT/bin/orkestra doctor"
+}
+
+# context::run MODULE ARG...: a module of orkestra_shim.
+context::run() {
+  local module=$1
+  shift
+  PYTHONPATH=$ORKESTRA_ROOT${PYTHONPATH:+:$PYTHONPATH} "$ORKESTRA_PYTHON" -m "orkestra_shim$module" "$@"
+}
+
+# context::load [PROJECT]: resolves home, settings and project and exports them (ORKESTRA_*). Ends with the module's
+# own words and exit code when something is wrong.
+context::load() {
+  local pair pairs=() status=0 arguments=()
+  context::python
+  [[ -z ${1:-} ]] || arguments=(--project "$1")
+  mapfile -d '' pairs < <(context::run .context "${arguments[@]}")
+  wait "$!" || status=$?
+  ((status == 0)) || exit "$status"
+  for pair in "${pairs[@]}"; do
+    [[ $pair =~ ^ORKESTRA_[A-Z_]+= ]] || die "$EX_INTERNAL" "the context has an unexpected line"
+    export "${pair?}"
+  done
+}

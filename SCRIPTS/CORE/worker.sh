@@ -1,0 +1,421 @@
+#!/usr/bin/env bash
+# Summary: One worker: takes tasks from the store, one after the other, and brings each as far as it goes.
+# Usage: worker.sh NUMBER     (started by orchestrator.sh, with its environment and ORKESTRA_RUN)
+#   A task goes through stages; each is a function that says what comes next:
+#     prepare -> work -> take -> check -> gates -> vote -> land
+#   What a stage does is a command of its own (workspace.sh, spawn.sh, check.sh, run-gates.sh, hold-vote.sh, land.sh);
+#   what follows from its result is decided by the store. Nothing here decides over JSON.
+# Exit: 0 nothing left to do; 143 told to stop; 70 the store is gone or something broke.
+# shellcheck source=SCRIPTS/CORE/lib/boot.bash
+source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
+use log process store git
+
+WORKSPACE='' TICKET='' ATTEMPT=''
+TASK='' TRY='' AGENT='' # the attempt
+BASE='' TREE='' FILES=0 PATCH_ID='' OWN=-
+STARTED=0 NEXT='' LANDING_FD=''
+
+# What a person sees of a task's way: one line for each turn it takes.
+worker::tell() {
+  say "$(printf '%-24s %s' "$TASK" "$1")"
+  log::write info "$TASK: $1"
+}
+
+# Runs a step and waits for it; STATUS gets its exit status. Told to stop meanwhile: the step is ended, the work kept.
+STATUS=0
+worker::step() {
+  STARTED=$SECONDS
+  process::run STATUS "$@"
+  [[ -z $PROCESS_STOPPING || -n $PROCESS_SHIELD ]] || worker::leave
+}
+
+# The same for a step whose output is its result.
+RESULT=''
+worker::step_result() {
+  worker::step "$@" >"$WORKSPACE/result"
+  RESULT=$(<"$WORKSPACE/result")
+}
+
+worker::fields() {
+  read -r TREE FILES PATCH_ID OWN <<<"$RESULT"
+}
+
+# Ends the attempt without a verdict: what is in the workspace is kept under refs first.
+worker::leave() {
+  PROCESS_STOPPING=''
+  worker::end_turn
+  worker::keep_workspace
+  exit 143
+}
+
+# Whatever the last owner left in the workspace (this worker, or one that was killed) stays reachable.
+worker::keep_workspace() {
+  local task try base fields
+  [[ -s $WORKSPACE/owner ]] || return 0
+  IFS=$'\t' read -r task try base <"$WORKSPACE/owner"
+  ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$task/$try
+  mkdir -p -- "$ATTEMPT"
+  worker::step_result "$ORKESTRA_SCRIPTS/CORE/workspace.sh" take "$WORKSPACE" "$ATTEMPT" "$base"
+  if ((STATUS == 0)); then
+    read -r -a fields <<<"$RESULT"
+    if ((fields[1] > 0)) || [[ ${fields[3]} != - ]]; then
+      "$ORKESTRA_SCRIPTS/CORE/workspace.sh" keep "$WORKSPACE" "$task" "$try" "$base" "${fields[0]}" "${fields[3]}" >/dev/null
+    fi
+  else
+    log::write warn "$task: what attempt $try left cannot be taken; it is moved aside in $WORKSPACE"
+    mv -T -- "$WORKSPACE/tree" "$WORKSPACE/lost-$task-$try"
+  fi
+  rm -f -- "$WORKSPACE/owner"
+}
+
+# The work of this attempt, kept; its commit in KEPT.
+KEPT=''
+worker::keep() {
+  KEPT=$("$ORKESTRA_SCRIPTS/CORE/workspace.sh" keep "$WORKSPACE" "$TASK" "$TRY" "$BASE" "$TREE" "$OWN")
+  rm -f -- "$WORKSPACE/owner"
+}
+
+worker::owns() {
+  printf '%s\t%s\t%s\n' "$TASK" "$TRY" "$BASE" >"$WORKSPACE/owner"
+}
+
+worker::fail() {
+  local why=$1
+  worker::let_go
+  store::ask failed "$why"
+  worker::tell "${STORE_REPLY[0]:-again}: $why"
+  NEXT=''
+}
+
+# --- stages -----------------------------------------------------------------------------------------------------
+
+stage::prepare() {
+  git::head BASE
+  worker::step "$ORKESTRA_SCRIPTS/CORE/workspace.sh" prepare "$WORKSPACE" "$BASE"
+  if ((STATUS != 0)); then
+    store::ask released "the workspace cannot be prepared"
+    die "$EX_CANNOT_WRITE" "the workspace $WORKSPACE cannot be prepared (exit $STATUS)" \
+      "see $WORKSPACE/reset.log and the space left on its disk"
+  fi
+  worker::owns
+  store::ask base "$BASE"
+  NEXT=work
+}
+
+# Work that was kept (it waited for a person, or for its turn) is brought onto the branch as it is now.
+stage::resume() {
+  local base tree
+  base=$(git::project rev-parse --verify "$FROM^1")
+  tree=$(git::project rev-parse --verify "$FROM^{tree}")
+  stage::prepare
+  worker::merge "$base" "$tree" "$BASE" || return 0
+  NEXT=measure
+}
+
+# The validators, before and after a task. RESULT says what they found.
+worker::validate() {
+  local when=$1
+  shift
+  worker::step_result "$ORKESTRA_SCRIPTS/SAFETY/validate.sh" "$when" --workspace "$WORKSPACE" --ticket "$TICKET" \
+    --attempt "$ATTEMPT" "$@"
+}
+
+stage::work() {
+  worker::validate before --base "$BASE"
+  if ((STATUS != 0)); then
+    worker::fail "not started: $RESULT"
+    return
+  fi
+  worker::step "$ORKESTRA_SCRIPTS/AGENTS/spawn.sh" work "$WORKSPACE" "$TICKET" "$ATTEMPT"
+  store::ask worked "$STATUS" "$((SECONDS - STARTED))" "$WORKSPACE/exchange"
+  local verdict=("${STORE_REPLY[@]}")
+  worker::step_result "$ORKESTRA_SCRIPTS/CORE/workspace.sh" take "$WORKSPACE" "$ATTEMPT" "$BASE"
+  ((STATUS != 0)) || worker::fields
+  case ${verdict[0]} in
+    done) if ((STATUS == 0)); then NEXT=taken; else worker::fail "$(<"$WORKSPACE/take.log")"; fi ;;
+    failed) worker::fail "${verdict[1]}" ;;
+    *) # limited, unavailable: not an attempt; the store has put the task back
+      worker::let_go
+      worker::tell "waits: ${verdict[2]:-${verdict[1]}}"
+      NEXT=''
+      ;;
+  esac
+}
+
+# Before the workspace goes to another task: what is in it and did not land is kept.
+worker::let_go() {
+  [[ -s $WORKSPACE/owner ]] || return 0
+  if [[ -n $TREE ]] && { ((FILES > 0)) || [[ $OWN != - ]]; }; then worker::keep; else worker::keep_workspace; fi
+}
+
+stage::taken() {
+  worker::validate after
+  if ((STATUS != 0)); then
+    worker::fail "refused: $RESULT"
+    return
+  fi
+  store::ask taken "$TREE" "$FILES"
+  case ${STORE_REPLY[0]} in
+    changed) NEXT=check ;;
+    empty-allowed) NEXT=check_empty ;;
+    *) worker::fail "${STORE_REPLY[1]}" ;;
+  esac
+}
+
+stage::measure() {
+  worker::step_result "$ORKESTRA_SCRIPTS/CORE/workspace.sh" measure "$WORKSPACE" "$ATTEMPT" "$BASE" "$TREE"
+  ((STATUS == 0)) || die "$EX_INTERNAL" "the change of $TASK cannot be measured"
+  worker::fields
+  NEXT=check
+}
+
+# The check on the tree in the workspace. Returns 1, having ended the attempt, when it fails.
+worker::check() {
+  local status
+  worker::step env ORKESTRA_BINDS="$TICKET/binds" "$ORKESTRA_SCRIPTS/SAFETY/check.sh" "$WORKSPACE" "$TICKET/check" "$ATTEMPT/check.log" \
+    "$(<"$TICKET/check-timeout")"
+  status=$STATUS
+  store::ask checked "$status" "$((SECONDS - STARTED))" "$TREE"
+  CHECK_STATUS=$status
+}
+CHECK_STATUS=0
+
+stage::check() {
+  worker::check
+  if ((CHECK_STATUS == 0)); then NEXT=gates; else worker::fail "the check failed (exit $CHECK_STATUS)"; fi
+}
+
+stage::check_empty() {
+  worker::check
+  if ((CHECK_STATUS != 0)); then
+    worker::fail "the check failed (exit $CHECK_STATUS)"
+    return
+  fi
+  rm -f -- "$WORKSPACE/owner"
+  store::ask settled
+  worker::tell 'done: nothing had to change'
+  NEXT=''
+}
+
+# The gates on the change from BASE to TREE; GATED gets the store's answer.
+GATED=()
+worker::gates() {
+  worker::step env GIT_DIR="$WORKSPACE/git" GIT_OBJECT_DIRECTORY="$ORKESTRA_GIT_DIR/objects" \
+    "$ORKESTRA_SCRIPTS/SAFETY/run-gates.sh" "$ATTEMPT" "$BASE" "$TREE" "$TICKET"
+  store::ask gated "$STATUS"
+  GATED=("${STORE_REPLY[@]}")
+}
+
+# Ends the attempt as the gates said. Returns 1 when they passed it.
+worker::gates_refused() {
+  case ${GATED[0]} in
+    pass) return 1 ;;
+    person)
+      worker::let_go
+      worker::tell "needs a person: ${GATED[1]}"
+      NEXT=''
+      ;;
+    *) worker::fail "${GATED[1]}" ;;
+  esac
+}
+
+stage::gates() {
+  worker::gates
+  worker::gates_refused || NEXT=vote
+}
+
+stage::vote() {
+  store::ask vote-open "$BASE" "$TREE" "$PATCH_ID"
+  if [[ ${STORE_REPLY[0]} == stands ]]; then
+    NEXT=land
+    return
+  fi
+  local vote=${STORE_REPLY[1]} folder=${STORE_REPLY[2]}
+  worker::step "$ORKESTRA_SCRIPTS/COMMITTEE/hold-vote.sh" "$folder" "$ATTEMPT" "$WORKSPACE" "$BASE" "$TREE"
+  store::ask vote-close "$vote"
+  case ${STORE_REPLY[0]} in
+    approve) NEXT=land ;;
+    revise) worker::revise "${STORE_REPLY[1]}" "${STORE_REPLY[2]}" ;;
+    person)
+      worker::let_go
+      worker::tell "needs a person: ${STORE_REPLY[1]}"
+      NEXT=''
+      ;;
+    *) worker::fail "${STORE_REPLY[1]}" ;;
+  esac
+}
+
+# The reviewers sent it back, once, with reasons: the same task goes on as another try.
+worker::revise() {
+  local try=$1 mode=$2
+  worker::tell 'sent back by the reviewers, with reasons'
+  worker::keep
+  TRY=$try
+  ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$TASK/$TRY
+  NEXT=prepare
+  if [[ $mode == tree ]]; then
+    worker::owns
+    NEXT=work
+  fi
+}
+
+# --- landing ----------------------------------------------------------------------------------------------------
+
+# One landing at a time: whoever holds this lock has the branch to itself, as far as this framework goes.
+worker::take_turn() {
+  mkdir -p -- "$ORKESTRA_GIT_DIR/orkestra"
+  exec {LANDING_FD}>>"$ORKESTRA_GIT_DIR/orkestra/landing.lock"
+  flock "$LANDING_FD"
+}
+
+worker::end_turn() {
+  [[ -z $LANDING_FD ]] || exec {LANDING_FD}>&-
+  LANDING_FD=''
+}
+
+stage::land() {
+  local head
+  worker::take_turn
+  git::head head
+  if [[ $head != "$BASE" ]]; then
+    # Something landed meanwhile. The turn is kept, so that what is checked now is what lands.
+    NEXT=''
+    worker::rebase "$head" || return 0
+  fi
+  worker::land "$head"
+}
+
+# Brings the change onto HEAD and has it judged there again. Returns 1 when the attempt goes elsewhere: NEXT says where.
+worker::rebase() {
+  local head=$1 voted=$PATCH_ID
+  worker::merge "$BASE" "$TREE" "$head" || return 1
+  BASE=$head
+  worker::owns
+  stage::measure
+  NEXT=''
+  worker::check
+  if ((CHECK_STATUS != 0)); then
+    worker::conflict "the check fails on top of what landed meanwhile"
+    return 1
+  fi
+  worker::gates
+  ! worker::gates_refused || return 1
+  if [[ $PATCH_ID != "$voted" ]]; then
+    # Not the same change any more: the reviewers are asked again, and others may land while they think.
+    worker::end_turn
+    NEXT=vote
+    return 1
+  fi
+  store::ask vote-open "$BASE" "$TREE" "$PATCH_ID"
+  [[ ${STORE_REPLY[0]} == stands ]] || die "$EX_INTERNAL" "the store opened a second vote on the same change"
+}
+
+# worker::merge BASE TREE HEAD: TREE becomes the merge. Returns 1 on a conflict, having said so to the store.
+worker::merge() {
+  worker::step_result "$ORKESTRA_SCRIPTS/CORE/workspace.sh" merge "$WORKSPACE" "$1" "$2" "$3"
+  case $STATUS in
+    0) TREE=$RESULT ;;
+    1)
+      worker::conflict "in conflict with what landed meanwhile: ${RESULT//$'\n'/, }"
+      return 1
+      ;;
+    *) die "$EX_INTERNAL" "the change of $TASK cannot be merged (exit $STATUS)" ;;
+  esac
+}
+
+# What landed meanwhile does not go with this: the work is kept, and the task is done again on the new base.
+worker::conflict() {
+  worker::end_turn
+  worker::let_go
+  store::ask conflict "$1"
+  if [[ ${STORE_REPLY[0]} == person ]]; then worker::tell "needs a person: $1"; else worker::tell "again: $1"; fi
+  NEXT=''
+}
+
+worker::message() {
+  local outcome=$1 title
+  title=$(<"$TICKET/title")
+  text::plain title "$title"
+  printf '%s\n\nOrkestra-Task: %s\nOrkestra-Agent: %s\nOrkestra-Outcome: %s\n' \
+    "$title" "$TASK" "$AGENT" "$outcome" >"$ATTEMPT/message"
+}
+
+# The change, its record, and the one move of the branch over both.
+worker::land() {
+  local head=$1 outcome change new status
+  PROCESS_SHIELD=1 # from here to the end of the landing nothing is interrupted: it takes a moment
+  store::ask draw
+  outcome=${STORE_REPLY[0]}
+  worker::message "$outcome"
+  worker::step_result "$ORKESTRA_SCRIPTS/CORE/land.sh" change "$head" "$TREE" "$ATTEMPT/message"
+  ((STATUS == 0)) || die "$EX_CANNOT_WRITE" "the change of $TASK cannot be committed" "see the space left and the rights of $ORKESTRA_GIT_DIR"
+  change=$RESULT
+  store::ask record "$outcome" "$change" "$BASE" "$TREE" "$PATCH_ID" "$FILES"
+  worker::step_result "$ORKESTRA_SCRIPTS/CORE/land.sh" move "$head" "$change" "${STORE_REPLY[0]}" "${STORE_REPLY[1]}"
+  status=$STATUS new=$RESULT
+  case $status in
+    0)
+      rm -f -- "$WORKSPACE/owner"
+      : >"$WORKSPACE/warm"
+      store::ask landed "$outcome" "$new"
+      worker::end_turn
+      [[ $OWN == - ]] || worker::keep
+      worker::tell "landed as $outcome, $FILES file(s)"
+      NEXT=''
+      ;;
+    20) # The branch moved between the look and the swap: a person's commit. Once more.
+      worker::end_turn
+      NEXT=land
+      ;;
+    21) worker::hold "$new" ;;
+    *) die "$EX_CANNOT_WRITE" "the landing of $TASK failed (exit $status)" "nothing was changed; start again when this is mended" ;;
+  esac
+  PROCESS_SHIELD=''
+}
+
+# A person is editing what this change touches: it waits, and others go on.
+worker::hold() {
+  local paths=$1
+  worker::end_turn
+  worker::keep
+  store::ask held "$KEPT" "$paths"
+  worker::tell "waits: it changes ${paths//$'\n'/, }, where there are edits that are not committed"
+  NEXT=''
+}
+
+# --- life -------------------------------------------------------------------------------------------------------
+
+FROM=''
+worker::do_task() {
+  local mode=$4
+  TASK=$1 TRY=$2 AGENT=$3 FROM=$5
+  ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$TASK/$TRY
+  BASE='' TREE='' FILES=0 PATCH_ID='' OWN=-
+  NEXT=prepare
+  [[ $mode != resume ]] || NEXT=resume
+  [[ $mode == resume ]] || worker::tell "given to $AGENT"
+  while [[ -n $NEXT ]]; do
+    [[ -z $PROCESS_STOPPING ]] || worker::leave
+    "stage::$NEXT"
+  done
+  worker::end_turn
+}
+
+main() {
+  (($# == 1)) || die "$EX_USAGE" "worker.sh takes one argument, its number"
+  error::need_number "$1" 'the number of a worker'
+  WORKSPACE=$ORKESTRA_WORKSPACES/w$1
+  TICKET=$ORKESTRA_RUNTIME/w$1
+  mkdir -p -- "$WORKSPACE"
+  process::on_stop worker::leave
+  store::connect "w$1"
+  worker::keep_workspace
+  while [[ -z $PROCESS_STOPPING ]]; do
+    store::ask claim
+    [[ ${STORE_REPLY[0]} == task ]] || break
+    worker::do_task "${STORE_REPLY[@]:1}"
+  done
+  [[ -z $PROCESS_STOPPING ]] || exit 143
+}
+
+main "$@"
