@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# Summary: runs one agent in the sandbox, for a task or for a ballot
+# Usage: spawn.sh work WORKSPACE TICKET ATTEMPT
+#        spawn.sh ballot VIEW TICKET OUT WORKSPACE
+#
+# work: the agent works in WORKSPACE/tree on what TICKET says; ATTEMPT (the folder of this attempt) gets output.log and
+# what the adapter leaves: result.json, or the tool's raw output.json, output.stderr and output.exit.
+# ballot: the agent looks at VIEW, which it cannot write, without logs/ and .git; OUT gets the same files.
+#
+# The agent sees the system, its tree, a fresh HOME with its own credentials in it, and ORKESTRA_ATTEMPT_DIR (made from
+# TICKET/exchange). It dies with this process. TERM is passed on; what was refreshed is kept, then this ends with 143.
+#
+# Exit: 0 done; 64 wrong usage; 65 bad output or ticket; 69 not installed; 75 limited; 77 not logged in; 78 no sandbox
+# where one is required; 124 timed out; 143 stopped; others failed. An exit of 0 is what the tool says, not the verdict:
+# that is read from its output (the adapter's .jq program) and from the tree.
+# shellcheck source=SCRIPTS/CORE/lib/boot.bash
+source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
+use log process AGENTS/fresh AGENTS/ticket AGENTS/credentials AGENTS/exchange AGENTS/sight AGENTS/leftovers
+
+readonly SPAWN_FILES_LIMIT=$((8 * 1024 * 1024 * 1024)) SPAWN_LOG_LIMIT=$((16 * 1024 * 1024))
+
+SPAWN_HOME='' SPAWN_EXCHANGE='' SPAWN_PRIVATE='' SPAWN_OUT='' SPAWN_VERB='' SPAWN_CODE=0
+
+main() {
+  case "${1:-} $#" in
+    'work 4') spawn::work "$2" "$3" "$4" ;;
+    'ballot 5') spawn::ballot "$2" "$3" "$4" "$5" ;;
+    *) die "$EX_USAGE" "usage: spawn.sh work WORKSPACE TICKET ATTEMPT | ballot VIEW TICKET OUT WORKSPACE" ;;
+  esac
+}
+
+spawn::work() {
+  local workspace=$1
+  SPAWN_VERB=work SPAWN_OUT=$3
+  SPAWN_HOME=$workspace/home SPAWN_EXCHANGE=$workspace/exchange
+  [[ -d $workspace/tree ]] || die "$EX_USAGE" "no workspace: $workspace"
+  ticket::read "$2"
+  # What a ballot that was killed left behind may hold a credential.
+  fresh::remove "$workspace/ballots"
+  sight::work "$workspace/tree"
+  spawn::run "$2" "$workspace/tree"
+}
+
+spawn::ballot() {
+  local view=$1 workspace=$4 member=${3%/}
+  member=${member##*/}
+  SPAWN_VERB=ballot SPAWN_OUT=$3
+  SPAWN_HOME=$workspace/ballots/$member/home SPAWN_EXCHANGE=$workspace/ballots/$member/exchange
+  [[ -d $view ]] || die "$EX_USAGE" "nothing to look at: $view"
+  ticket::read "$2"
+  sight::ballot "$view"
+  spawn::run "$2" "$view"
+}
+
+# spawn::run TICKET CWD: everything around the agent's life.
+spawn::run() {
+  local ticket=$1 cwd=$2
+  umask 077
+  SPAWN_PRIVATE=$ticket/spawn
+  process::on_stop spawn::stopped
+  trap 'spawn::clean' EXIT
+  [[ -d $SPAWN_OUT ]] || mkdir -p -- "$SPAWN_OUT"
+  fresh::remove "$SPAWN_OUT/output.log"
+  fresh::folder "$SPAWN_HOME" "$SPAWN_EXCHANGE" "$SPAWN_PRIVATE"
+  exchange::fill "$ticket" "$SPAWN_EXCHANGE"
+  spawn::binary
+  credentials::bring_in "$SPAWN_HOME" "$SPAWN_PRIVATE/credentials"
+  spawn::environment "$SPAWN_PRIVATE/env"
+  spawn::start "$cwd"
+  # The agent has ended. What follows is short and is done to its end even when we are told to stop.
+  trap '' TERM INT HUP
+  leftovers::end "$SPAWN_EXCHANGE"
+  credentials::take_back "$SPAWN_HOME" "$SPAWN_PRIVATE/credentials"
+  exchange::collect "$SPAWN_EXCHANGE" "$SPAWN_OUT" "$SPAWN_LOG_LIMIT"
+  exit "$SPAWN_CODE"
+}
+
+# HOME holds credentials: it never outlives this process.
+spawn::clean() {
+  trap '' TERM INT HUP
+  fresh::remove "$SPAWN_HOME" "$SPAWN_PRIVATE"
+}
+
+# The tool itself. The store names it where it knows it; else the adapter is asked, and says what is missing.
+spawn::binary() {
+  local code=0 line answer
+  [[ ! -v TICKET[binary] ]] || return 0
+  answer=$(ticket::export && exec "${TICKET[adapter]}" probe </dev/null 2>"$SPAWN_OUT/output.log") || code=$?
+  if ((code != 0)); then
+    cat -- "$SPAWN_OUT/output.log" >&2
+    exit "$code"
+  fi
+  while IFS= read -r line; do
+    case $line in
+      "binary"$'\t'/*) TICKET['binary']=${line#*$'\t'} ;;
+      "read"$'\t'/*) TICKET_READ+=("${line#*$'\t'}") ;;
+    esac
+  done <<<"$answer"
+}
+
+# spawn::environment FILE: all that the agent has in its environment. Ours come last and win.
+spawn::environment() {
+  local name
+  {
+    for name in ORKESTRA_PREFER_KEY ORKESTRA_MODEL; do
+      [[ -z ${!name:-} ]] || printf '%s\0' "$name=${!name}"
+    done
+    ((${#TICKET_ENV[@]} == 0)) || printf '%s\0' "${TICKET_ENV[@]}"
+    printf '%s\0' "ORKESTRA_ATTEMPT_DIR=$SPAWN_EXCHANGE" "ORKESTRA_BINARY=${TICKET[binary]:-}" \
+      "ORKESTRA_TASK=${TICKET[task]:-}" "ORKESTRA_TRY=${TICKET[try]:-}" "ORKESTRA_AGENT=${TICKET[agent]:-}" \
+      "ORKESTRA_TIMEOUT=${TICKET[timeout]}"
+  } >"$1"
+}
+
+# spawn::start CWD: the agent's life. SPAWN_CODE is how it ended, in the words of the adapter contract.
+spawn::start() {
+  local begun=$SECONDS
+  sight::adapter
+  # Our umask is for what holds keys; the agent's files are ordinary ones.
+  umask 022
+  process::start timeout --kill-after="${ORKESTRA_GRACE:-10}" "${TICKET[timeout]}" \
+    setpriv --pdeathsig KILL -- "$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" "${SIGHT[@]}" --rw "$SPAWN_EXCHANGE" \
+    --home "$SPAWN_HOME" --chdir "$1" --net --env "$SPAWN_PRIVATE/env" --stdin "$SPAWN_EXCHANGE/prompt.md" \
+    --files-limit "$SPAWN_FILES_LIMIT" -- "${TICKET[adapter]}" "$SPAWN_VERB" >"$SPAWN_OUT/output.log" 2>&1
+  process::wait SPAWN_CODE
+  umask 077
+  spawn::verdict "$((SECONDS - begun))"
+}
+
+spawn::stopped() {
+  exit 143
+}
+
+# spawn::verdict SECONDS: the exit codes of the contract; whatever else, it failed.
+spawn::verdict() {
+  if [[ -n $PROCESS_STOPPING ]]; then
+    SPAWN_CODE=143
+    return
+  fi
+  case $SPAWN_CODE in
+    0 | 65 | 69 | 75 | 77 | 124) ;;
+    # `timeout` had to use KILL: it does not live to say 124.
+    137) SPAWN_CODE=$(($1 < TICKET[timeout] ? EX_FAILED : EX_TIMEOUT)) ;;
+    78) spawn::sandbox_or_agent ;;
+    *) SPAWN_CODE=1 ;;
+  esac
+}
+
+# Was it the sandbox that said 78 (it is required and impossible), or the agent?
+spawn::sandbox_or_agent() {
+  if [[ ${ORKESTRA_SANDBOX:-auto} != required ]] || "$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" --probe 2>/dev/null; then
+    SPAWN_CODE=$EX_FAILED
+  else
+    cat -- "$SPAWN_OUT/output.log" >&2
+  fi
+}
+
+main "$@"
