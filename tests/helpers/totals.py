@@ -4,9 +4,9 @@
 Usage: totals.py RESULTS ALLOWED-SKIPS
 
 RESULTS holds `suites.tsv` (suite, exit, seconds) and for each suite `SUITE*.tap` (bats) or `SUITE*.xml`
-(pytest's JUnit form). A test that was announced but has no result line counts as failed: its runner died. A suite
-that failed without a failing test (a linter, a runner that broke, the time bound) counts as one failure, so that
-the last line never says "0 failed" when something did.
+(pytest's JUnit form). A test that was announced but has no result line failed: its runner died. A suite
+without a failing test that failed all the same (a linter, a runner that broke, the time bound) counts as one
+failure, so that the last line never says "0 failed" when something did.
 
 In CI (`CI=true`) a skipped test fails the run unless ALLOWED-SKIPS has a line for it:
 `regular expression over "suite: test name" TAB why this may be skipped there`.
