@@ -10,9 +10,9 @@ import os
 import sys
 
 from orkestra_shim import home as home_module
-from orkestra_shim import plumbing, project, settings
+from orkestra_shim import project, repo, settings
+from orkestra_shim.disk import make_folder
 from orkestra_shim.errors import EX_USAGE, OrkestraError
-from orkestra_shim.files import make_folder
 from orkestra_shim.home import Home
 from orkestra_shim.project import Project
 from orkestra_shim.scripts import folder as scripts_folder
@@ -20,9 +20,9 @@ from orkestra_shim.scripts import folder as scripts_folder
 
 def variables(home: Home, values: dict[str, settings.Value], found: Project) -> dict[str, str]:
     """What the scripts of a run need to know about home, settings and project. Makes the runtime folder."""
-    git_dir = plumbing.text(found.path, "rev-parse", "--path-format=absolute", "--git-common-dir")
-    user = plumbing.config(found.path, "user.name", "user.email", "commit.gpgsign")
-    name, mail = plumbing.identity(user)
+    git_dir = repo.text(found.path, "rev-parse", "--path-format=absolute", "--git-common-dir")
+    user = repo.config(found.path, "user.name", "user.email", "commit.gpgsign")
+    name, mail = repo.identity(user)
     runtime = home_module.runtime_folder(home, found.id)
     network = found.data.get("network") or {}
     check_network = "1" if network.get("check") else "0"
@@ -50,11 +50,7 @@ def variables(home: Home, values: dict[str, settings.Value], found: Project) -> 
         "ORKESTRA_SECRETS_FILE": f"{runtime}/secrets",
         "ORKESTRA_AUTHOR_NAME": name,
         "ORKESTRA_AUTHOR_EMAIL": mail,
-        "ORKESTRA_SIGN": "1" if plumbing.is_true(user.get("commit.gpgsign", "")) else "0",
-        # Children find this package, and never one of the same name in the folder where they happen to stand.
-        "PYTHONPATH": str(home_module.PACKAGE.parent),
-        "PYTHONSAFEPATH": "1",
-        "PYTHONNOUSERSITE": "1",
+        "ORKESTRA_SIGN": "1" if repo.is_true(user.get("commit.gpgsign", "")) else "0",
     }
 
 

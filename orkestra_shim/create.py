@@ -11,7 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from orkestra_shim import names, plumbing, project, templating
+from orkestra_shim import names, project, repo, templating
+from orkestra_shim.disk import cannot_write, dump, make_folder, printable, read_object
 from orkestra_shim.errors import (
     EX_CANNOT_WRITE,
     EX_DATA,
@@ -20,7 +21,6 @@ from orkestra_shim.errors import (
     EX_USAGE,
     OrkestraError,
 )
-from orkestra_shim.files import cannot_write, dump, make_folder, printable, read_object
 from orkestra_shim.home import Home
 from orkestra_shim.project import Project
 
@@ -33,7 +33,7 @@ def new(home: Home, projects: Path, name: str, template: str) -> Project:
     """Creates PROJECTS/name from a template and returns it. Raises OrkestraError; then nothing was made."""
     names.check(name, "project")
     source = templating.find(home, template)
-    plumbing.need_version()
+    repo.need_version()
     make_folder(projects)
     target = projects / name
     _refuse_existing(target)
@@ -175,15 +175,15 @@ def _umask() -> int:
 
 def _first_branch() -> str:
     """The user's init.defaultBranch, else main."""
-    return plumbing.config(Path("/"), "init.defaultBranch").get("init.defaultbranch") or "main"
+    return repo.config(Path("/"), "init.defaultBranch").get("init.defaultbranch") or "main"
 
 
 def _commit(folder: Path) -> None:
     """Makes the repository and its one commit, with the user's identity or one for this commit only."""
     from git import GitCommandError, Repo
 
-    settings = plumbing.config(Path("/"), "user.name", "user.email")
-    name, mail = plumbing.identity(settings)
+    settings = repo.config(Path("/"), "user.name", "user.email")
+    name, mail = repo.identity(settings)
     who = {
         f"GIT_{role}_{what}": text
         for role in ("AUTHOR", "COMMITTER")
@@ -192,8 +192,8 @@ def _commit(folder: Path) -> None:
     branch = read_object(folder / project.FILE, "project.json")["branch"]
     with _clean_environment():
         try:
-            with Repo.init(folder, initial_branch=branch) as repo:
-                with repo.git.custom_environment(**who):
+            with Repo.init(folder, initial_branch=branch) as made:
+                with made.git.custom_environment(**who):
                     quiet = [
                         "-c",
                         "core.hooksPath=/dev/null",
@@ -202,12 +202,12 @@ def _commit(folder: Path) -> None:
                         "-c",
                         "core.safecrlf=false",
                     ]
-                    repo.git.execute(["git", *quiet, "add", "--all", "--", "."])
-                    repo.git.execute(
+                    made.git.execute(["git", *quiet, "add", "--all", "--", "."])
+                    made.git.execute(
                         ["git", *quiet, "add", "--force", "--", str(project.FILE), str(project.QUEUE)]
                     )
                     message = f"Start {name_of(folder)} with Orkestra"
-                    repo.git.execute(
+                    made.git.execute(
                         ["git", *quiet, "commit", "--quiet", "--no-verify", "--message", message]
                     )
         except GitCommandError as error:
@@ -227,7 +227,7 @@ def name_of(folder: Path) -> str:
 def _clean_environment() -> Iterator[None]:
     """Hides from GitPython the variables of a surrounding Git (a hook, an alias)."""
     before = dict(os.environ)
-    clean = plumbing.environment()
+    clean = repo.environment()
     for key in set(before) - set(clean):
         del os.environ[key]
     try:

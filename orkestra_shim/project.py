@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import names, plumbing
+from orkestra_shim import names, repo
+from orkestra_shim.disk import dump, locked, make_folder, parse_object, printable, write_atomic
 from orkestra_shim.errors import EX_CONFIG, EX_DATA, EX_USAGE, OrkestraError
-from orkestra_shim.files import dump, locked, make_folder, parse_object, printable, write_atomic
 from orkestra_shim.home import Home
 
 FORMAT = "orkestra.project/1"
@@ -102,14 +102,14 @@ def _bytes(path: Path, branch: str) -> bytes | None:
     except OSError as error:
         raise OrkestraError(EX_DATA, f"cannot read {printable(path / FILE)}: {error.strerror}") from error
     if branch:
-        done = plumbing.run(path, "cat-file", "blob", f"refs/heads/{branch}:{FILE}")
+        done = repo.run(path, "cat-file", "blob", f"refs/heads/{branch}:{FILE}")
         if done.returncode == 0:
             return done.stdout
     return None
 
 
 def _shown(path: Path) -> str:
-    return printable(plumbing.quote(str(path)))
+    return printable(repo.quote(str(path)))
 
 
 def check_settings(data: dict[str, Any], raw: bytes, where: str) -> None:

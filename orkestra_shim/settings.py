@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from orkestra_shim.disk import locked, printable, write_atomic
 from orkestra_shim.errors import EX_CONFIG, OrkestraError
-from orkestra_shim.files import locked, printable, write_atomic
 from orkestra_shim.home import Home, cache_folder, expand
 
 KEY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
