@@ -14,7 +14,7 @@
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use log process git
 
-readonly TREE_SECONDS=300 # bound on Git's own work in a hostile tree
+readonly TREE_SECONDS=${ORKESTRA_TREE_SECONDS:-300} # bound on Git's own work in a hostile tree
 
 # Runs one of the tree-*.sh commands in the sandbox: no network, the project's objects read-only.
 workspace::_inside() {
@@ -125,19 +125,19 @@ workspace::measure() {
 
 # The change from BASE to TREE brought onto HEAD, in the workspace too. A conflict is told by its files.
 workspace::merge() {
-  local workspace=$1 base=$2 tree=$3 head=$4 change status=0 out merged
+  local workspace=$1 base=$2 tree=$3 head=$4 change status=0 lines
   change=$(git::project commit-tree -p "$base" -m 'a change on its way' "$tree")
-  out=$(git::workspace "$workspace" merge-tree --write-tree --no-messages --name-only -z "$head" "$change" \
-    | tr '\0' '\n') || status=$?
+  git::workspace "$workspace" merge-tree --write-tree --no-messages --name-only -z "$head" "$change" \
+    >"$workspace/merge" || status=$?
+  mapfile -d '' -t lines <"$workspace/merge"
   if ((status == 1)); then
-    printf '%s\n' "${out#*$'\n'}"
-    return 1
+    printf '%s\n' "${lines[@]:1}"
+    exit 1
   fi
   ((status == 0)) || die "$EX_INTERNAL" "git merge-tree ended with $status"
-  merged=${out%%$'\n'*}
-  workspace::_inside "$workspace" tree-reset.sh "$workspace/git" "$workspace/tree" "$merged" switch \
+  workspace::_inside "$workspace" tree-reset.sh "$workspace/git" "$workspace/tree" "${lines[0]}" switch \
     "$ORKESTRA_BRANCH" "$ORKESTRA_GIT_DIR/objects"
-  printf '%s\n' "$merged"
+  printf '%s\n' "${lines[0]}"
 }
 
 # Unlanded work stays reachable under refs/orkestra/attempts/TASK/TRY, on top of what the agent itself committed.

@@ -1,0 +1,209 @@
+#!/usr/bin/env bats
+# SCRIPTS/CORE/land.sh: the branch moves once over change and record, the checkout first; nothing of a person's is lost.
+
+bats_require_minimum_version 1.5.0
+load ../helpers/common
+load ../helpers/core
+
+setup() {
+  setup_place
+  make_project
+  core_environment
+  HEAD=$(head_of_project)
+  a_manifest
+}
+
+land() { "$SCRIPTS/CORE/land.sh" "$@"; }
+status_of() { git -C "$PROJECT" status --porcelain; }
+
+@test "change and record come in together, in line, and the checkout follows" {
+  change=$(a_change "$(tree_with src/a.txt new)")
+  new=$(land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message")
+  [[ $(head_of_project) == "$new" && -z $(status_of) ]]
+  [[ $(git -C "$PROJECT" rev-parse "$new^") == "$change" && $(git -C "$PROJECT" rev-parse "$change^") == "$HEAD" ]]
+  [[ $(<"$PROJECT/src/a.txt") == new && -e $PROJECT/logs/outcomes/outcome-001.json ]]
+  [[ ! -e $PROJECT/.git/index.lock && ! -e $PROJECT/.git/orkestra-landing ]]
+}
+
+@test "a branch that moved is not moved, and nothing changes" {
+  change=$(a_change "$(tree_with src/a.txt new)")
+  git -C "$PROJECT" commit -q --allow-empty -m person
+  moved=$(head_of_project)
+  # The checkout is on the person's commit: what the landing brought along is taken back.
+  run -20 land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  [[ $(head_of_project) == "$moved" && -z $(status_of) && ! -e $PROJECT/src/a.txt ]]
+  [[ ! -e $PROJECT/.git/index.lock ]]
+}
+
+@test "an edit, a staged edit, a deletion and an untracked or ignored file in the way are never overwritten" {
+  printf 'one\n' >"$PROJECT/one" && printf '*.ignored\n' >>"$PROJECT/.gitignore"
+  git -C "$PROJECT" add -A && git -C "$PROJECT" commit -qm one
+  HEAD=$(head_of_project)
+  local case path
+  for case in edited staged deleted untracked ignored below-a-file through-a-link; do
+    path=one
+    case $case in
+      edited) echo mine >"$PROJECT/one" ;;
+      staged) echo mine >"$PROJECT/one" && git -C "$PROJECT" add one ;;
+      deleted) rm "$PROJECT/one" ;;
+      untracked) path=two && echo mine >"$PROJECT/two" ;;
+      ignored) path=two.ignored && echo mine >"$PROJECT/two.ignored" ;;
+      below-a-file) path=three/x && echo mine >"$PROJECT/three" ;;
+      through-a-link) path=four/x && mkdir "$PLACE/outside" && ln -s "$PLACE/outside" "$PROJECT/four" ;;
+    esac
+    change=$(a_change "$(tree_with "$path" theirs)")
+    before=$(cd "$PROJECT" && git status --porcelain --ignored)
+    run -21 land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+    [[ $output == "$path" ]]
+    [[ $(head_of_project) == "$HEAD" && $(cd "$PROJECT" && git status --porcelain --ignored) == "$before" ]]
+    [[ ! -e $PROJECT/.git/index.lock ]]
+    git -C "$PROJECT" reset -q --hard && git -C "$PROJECT" clean -qfdx
+  done
+  [[ ! -e $PLACE/outside/x ]]
+}
+
+@test "edits elsewhere stay, staged or not" {
+  echo mine >>"$PROJECT/README.md"
+  echo staged >"$PROJECT/staged" && git -C "$PROJECT" add staged
+  change=$(a_change "$(tree_with src/a.txt new)")
+  land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  [[ $(status_of) == ' M README.md'$'\n''A  staged' ]]
+  [[ $(tail -1 "$PROJECT/README.md") == mine && $(<"$PROJECT/src/a.txt") == new ]]
+}
+
+@test "a path that a person has already made the same is no obstacle" {
+  mkdir -p "$PROJECT/src" && echo new >"$PROJECT/src/a.txt" && echo new >"$PROJECT/README.md"
+  tree=$(tree_with src/a.txt new)
+  change=$(a_change "$tree")
+  land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  [[ $(status_of) == ' M README.md' ]]
+}
+
+@test "with another branch checked out only the branch moves" {
+  git -C "$PROJECT" switch -qc other
+  echo mine >"$PROJECT/README.md"
+  change=$(a_change "$(tree_with README.md theirs)")
+  new=$(land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message")
+  [[ $(head_of_project) == "$new" && $(<"$PROJECT/README.md") == mine ]]
+  [[ $(git -C "$PROJECT" rev-parse HEAD) == "$HEAD" ]]
+}
+
+@test "the branch checked out in a linked worktree: that one is brought along" {
+  git -C "$PROJECT" switch -qc other
+  git -C "$PROJECT" worktree add -q "$PLACE/linked tree" main
+  change=$(a_change "$(tree_with src/a.txt new)")
+  land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  [[ $(<"$PLACE/linked tree/src/a.txt") == new && -z $(git -C "$PLACE/linked tree" status --porcelain) ]]
+  [[ ! -e $PROJECT/src/a.txt ]]
+}
+
+@test "while Git is busy in the checkout the landing waits, and goes on when it is done" {
+  change=$(a_change "$(tree_with src/a.txt new)")
+  mkfifo "$PLACE/edit"
+  # A person's commit that holds index.lock until its editor ends.
+  echo x >"$PROJECT/x" && git -C "$PROJECT" add x
+  cp "$PROJECT/.git/index" "$PROJECT/.git/index.lock"
+  run -21 land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  [[ $output == *index.lock* && $(head_of_project) == "$HEAD" ]]
+  [[ -e $PROJECT/.git/index.lock ]] # it is another's
+  rm "$PROJECT/.git/index.lock"
+  land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+}
+
+@test "hooks of the project do not run in a landing" {
+  change=$(a_change "$(tree_with src/a.txt new)")
+  mkdir -p "$PROJECT/.git/hooks"
+  for hook in reference-transaction post-index-change post-checkout pre-commit; do
+    printf '#!/bin/sh\ntouch %s/ran\nexit 1\n' "$BATS_TEST_TMPDIR" >"$PROJECT/.git/hooks/$hook"
+    chmod +x "$PROJECT/.git/hooks/$hook"
+  done
+  land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  [[ ! -e $BATS_TEST_TMPDIR/ran ]]
+  run ! git -C "$PROJECT" update-ref refs/heads/z HEAD # the hook's own veto, on ordinary Git
+  [[ -e $BATS_TEST_TMPDIR/ran ]]
+}
+
+# --- killed at every step ---
+
+# A folder of stand-ins for the programs that a landing calls: the STEP-th call kills the whole process group, before
+# or after the program itself did its work.
+killers() {
+  local name
+  mkdir -p "$PLACE/killers"
+  for name in git mv ln rm cp sync mkdir; do
+    cat >"$PLACE/killers/$name" <<SH
+#!/bin/bash
+n=\$(<"$BATS_TEST_TMPDIR/count"); n=\$((n + 1)); echo "\$n" >"$BATS_TEST_TMPDIR/count"
+if ((n == STEP)) && [[ \$WHEN == before ]]; then kill -KILL 0; fi
+"$(type -P "$name")" "\$@"; status=\$?
+if ((n == STEP)); then kill -KILL 0; fi
+exit "\$status"
+SH
+    chmod +x "$PLACE/killers/$name"
+  done
+}
+
+@test "killed at any step, a landing is finished or taken back, and the person's edits stand" {
+  killers
+  mkdir -p "$PROJECT/old" && echo gone >"$PROJECT/old/file" && echo 1 >"$PROJECT/mod"
+  git -C "$PROJECT" add -A && git -C "$PROJECT" commit -qm more
+  local origin=$PLACE/origin step when tree old new reached=0 finished=0 before=0
+  old=$(head_of_project)
+  # A change that adds, modifies and removes.
+  tree=$(tree_with src/a.txt new)
+  blob=$(echo 2 | git -C "$PROJECT" hash-object -w --stdin)
+  GIT_INDEX_FILE=$PLACE/i git -C "$PROJECT" read-tree "$tree"
+  GIT_INDEX_FILE=$PLACE/i git -C "$PROJECT" update-index --cacheinfo "100644,$blob,mod"
+  GIT_INDEX_FILE=$PLACE/i git -C "$PROJECT" update-index --force-remove old/file
+  tree=$(GIT_INDEX_FILE=$PLACE/i git -C "$PROJECT" write-tree)
+  change=$(a_change "$tree")
+  cp -a "$PROJECT" "$origin"
+  for when in before after; do
+    for ((step = 1; ; ++step)); do
+      rm -rf "$PROJECT" && cp -a "$origin" "$PROJECT"
+      echo 'my edit' >>"$PROJECT/README.md"
+      echo 0 >"$BATS_TEST_TMPDIR/count"
+      status=0
+      STEP=$step WHEN=$when PATH=$PLACE/killers:$PATH setsid --wait "$SCRIPTS/CORE/land.sh" \
+        move "$old" "$change" "$PLACE/manifest" "$PLACE/message" >/dev/null 2>&1 || status=$?
+      ((status != 0)) || break
+      reached=1
+      land recover
+      [[ ! -e $PROJECT/.git/index.lock && ! -e $PROJECT/.git/orkestra-landing ]]
+      [[ $(git -C "$PROJECT" status --porcelain) == ' M README.md' ]] || {
+        echo "step $step $when"
+        git -C "$PROJECT" status --porcelain
+        false
+      }
+      new=$(head_of_project)
+      if [[ $new == "$old" ]]; then
+        ((++before))
+        land move "$old" "$change" "$PLACE/manifest" "$PLACE/message" >/dev/null
+      else
+        ((++finished))
+        [[ $(git -C "$PROJECT" rev-parse "$new^") == "$change" ]]
+      fi
+      [[ $(tail -1 "$PROJECT/README.md") == 'my edit' && $(<"$PROJECT/mod") == 2 && ! -e $PROJECT/old ]]
+    done
+  done
+  echo "# killed at $((before + finished)) steps: $before taken back, $finished finished" >&3
+  ((before > 0 && finished > 0))
+}
+
+@test "a file edited after the kill is left alone by recovery" {
+  killers
+  change=$(a_change "$(tree_with README.md theirs)")
+  local step
+  for ((step = 1; step < 60; ++step)); do
+    git -C "$PROJECT" reset -q --hard "$HEAD"
+    echo 0 >"$BATS_TEST_TMPDIR/count"
+    STEP=$step WHEN=after PATH=$PLACE/killers:$PATH setsid --wait "$SCRIPTS/CORE/land.sh" \
+      move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message" >/dev/null 2>&1 && break
+    echo 'edited since' >"$PROJECT/README.md"
+    land recover
+    [[ $(<"$PROJECT/README.md") == 'edited since' && ! -e $PROJECT/.git/index.lock ]]
+    git -C "$PROJECT" update-ref refs/heads/main "$HEAD"
+    rm -f "$PROJECT/.git/index.lock"
+  done
+  ((step > 5))
+}

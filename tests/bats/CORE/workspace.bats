@@ -1,0 +1,186 @@
+#!/usr/bin/env bats
+# SCRIPTS/CORE/workspace.sh with tree-reset.sh and tree-take.sh: prepare, take, merge, keep.
+
+bats_require_minimum_version 1.5.0
+load ../helpers/common
+load ../helpers/core
+
+setup() {
+  setup_place
+  need_sandbox
+  make_project
+  core_environment
+  BASE=$(head_of_project)
+}
+
+workspace() { "$SCRIPTS/CORE/workspace.sh" "$@"; }
+
+take() {
+  local line
+  line=$(workspace take "$W" "$ATTEMPT" "$BASE")
+  read -r TREE FILES PATCH_ID OWN <<<"$line"
+}
+
+files_of() { git -C "$PROJECT" -c core.quotePath=false ls-tree -r --name-only "$1"; }
+
+@test "prepare gives the commit's files and a Git directory of the agent's own" {
+  workspace prepare "$W" "$BASE"
+  diff <(cd "$PROJECT" && git ls-files | sort) <(cd "$W/tree" && git ls-files | sort)
+  [[ -z $(cd "$W/tree" && git status --porcelain) ]]
+  [[ $(cd "$W/tree" && git log -1 --format=%H) == "$BASE" ]]
+  [[ ! -e $W/tree/.git/hooks ]]
+}
+
+@test "take gives exactly what the tree holds, whatever the agent committed or staged" {
+  workspace prepare "$W" "$BASE"
+  cd "$W/tree"
+  echo new >new.txt
+  git add new.txt
+  git commit -qm mine
+  echo later >>new.txt
+  echo staged >staged.txt
+  git add staged.txt
+  rm README.md
+  take
+  [[ $FILES == 3 ]]
+  [[ $(git -C "$PROJECT" cat-file -p "$TREE:new.txt") == $'new\nlater' ]]
+  run ! git -C "$PROJECT" cat-file -e "$TREE:README.md"
+  [[ $(git -C "$PROJECT" cat-file -p "$TREE:staged.txt") == staged ]]
+  [[ $(git -C "$PROJECT" log -1 --format=%s "$OWN") == mine ]]
+}
+
+@test "nothing changed: the same tree and no files" {
+  workspace prepare "$W" "$BASE"
+  take
+  [[ $TREE == "$(git -C "$PROJECT" rev-parse "$BASE^{tree}")" && $FILES == 0 && $PATCH_ID == - && $OWN == - ]]
+}
+
+@test "file names of every kind are taken as they are" {
+  workspace prepare "$W" "$BASE"
+  cd "$W/tree"
+  local name names=('a b' $'tab\there' $'new\nline' '-dash' '"quoted"' '$(id)' 'ünï' $'\xff\xfe' "$(printf 'x%.0s' {1..255})")
+  for name in "${names[@]}"; do echo x >"./$name"; done
+  ln -s /etc/passwd link
+  chmod 755 ./-dash
+  take
+  [[ $FILES == 10 ]]
+  git -C "$PROJECT" ls-tree -z "$TREE" | grep -zq $'^120000 .*\tlink$'
+  git -C "$PROJECT" ls-tree -z "$TREE" | grep -zq $'^100755 .*\t-dash$'
+  for name in "${names[@]}"; do git -C "$PROJECT" cat-file -e "$TREE:$name"; done
+}
+
+@test "ignored files stay for the next task only after a landing" {
+  echo 'cache/' >"$PROJECT/.gitignore"
+  git -C "$PROJECT" commit -qam ignore
+  BASE=$(head_of_project)
+  workspace prepare "$W" "$BASE"
+  mkdir "$W/tree/cache" && echo warm >"$W/tree/cache/x"
+  echo litter >"$W/tree/litter"
+  : >"$W/warm"
+  workspace prepare "$W" "$BASE"
+  [[ -e $W/tree/cache/x && ! -e $W/tree/litter ]]
+  workspace prepare "$W" "$BASE"
+  [[ ! -e $W/tree/cache ]]
+}
+
+@test "a person's gc --prune=now while a workspace lives does no harm" {
+  workspace prepare "$W" "$BASE"
+  git -C "$PROJECT" commit -q --amend -m 'rewritten by a person'
+  git -C "$PROJECT" reflog expire --expire=now --all
+  git -C "$PROJECT" gc -q --prune=now
+  echo x >"$W/tree/x"
+  take
+  [[ $FILES == 1 ]]
+}
+
+@test "merge brings a change onto what landed meanwhile, in the workspace too" {
+  workspace prepare "$W" "$BASE"
+  echo mine >"$W/tree/mine"
+  take
+  echo theirs >"$PROJECT/theirs"
+  git -C "$PROJECT" add theirs
+  git -C "$PROJECT" commit -qm theirs
+  merged=$(workspace merge "$W" "$BASE" "$TREE" "$(head_of_project)")
+  [[ $(files_of "$merged") == *mine*theirs* ]]
+  [[ -e $W/tree/mine && -e $W/tree/theirs ]]
+}
+
+@test "merge tells a conflict by its files and changes nothing" {
+  workspace prepare "$W" "$BASE"
+  echo mine >"$W/tree/README.md"
+  take
+  echo theirs >"$PROJECT/README.md"
+  git -C "$PROJECT" commit -qam theirs
+  run -1 workspace merge "$W" "$BASE" "$TREE" "$(head_of_project)"
+  [[ $output == README.md ]]
+  [[ $(<"$W/tree/README.md") == mine ]]
+}
+
+@test "kept work is reachable, with what the agent committed on the way" {
+  workspace prepare "$W" "$BASE"
+  (cd "$W/tree" && echo one >one && git add one && git commit -qm step)
+  echo two >"$W/tree/two"
+  take
+  commit=$(workspace keep "$W" a-task 3 "$BASE" "$TREE" "$OWN")
+  [[ $(git -C "$PROJECT" rev-parse refs/orkestra/attempts/a-task/3) == "$commit" ]]
+  [[ $(git -C "$PROJECT" log --format=%s "$commit") == *step* ]]
+  [[ $(files_of "$commit") == *one*two* ]]
+}
+
+# --- hostile trees: what an agent left to run code in whoever looks at it ---
+
+@test "a filter, a hook, an fsmonitor and an alternate in the agent's .git run nothing outside" {
+  workspace prepare "$W" "$BASE"
+  cd "$W/tree"
+  printf '#!/bin/sh\ntouch %s/pwned\n' "$BATS_TEST_TMPDIR" >evil
+  chmod +x evil
+  git config core.fsmonitor ./evil
+  git config filter.x.clean ./evil
+  git config filter.x.smudge ./evil
+  mkdir -p .git/hooks && cp evil .git/hooks/post-index-change && cp evil .git/hooks/reference-transaction
+  echo '* filter=x' >.gitattributes
+  echo "$PLACE" >>.git/objects/info/alternates
+  take
+  [[ ! -e $BATS_TEST_TMPDIR/pwned ]]
+  workspace prepare "$W" "$BASE"
+  [[ ! -e $BATS_TEST_TMPDIR/pwned ]]
+  # With Git run in the tree as anybody would, it is code that runs: the trap is real.
+  cd "$W/tree"
+  printf '#!/bin/sh\ntouch %s/pwned\n' "$BATS_TEST_TMPDIR" >evil
+  chmod +x evil
+  git config core.fsmonitor ./evil
+  git status >/dev/null 2>&1
+  [[ -e $BATS_TEST_TMPDIR/pwned ]]
+}
+
+@test "a nested repository with an fsmonitor of its own runs nothing and is not taken as files" {
+  workspace prepare "$W" "$BASE"
+  cd "$W/tree"
+  git init -q nest
+  printf '#!/bin/sh\ntouch %s/pwned\n' "$BATS_TEST_TMPDIR" >nest/evil
+  chmod +x nest/evil
+  git -C nest add evil && git -C nest -c user.name=x -c user.email=x@x commit -qm x
+  git -C nest config core.fsmonitor ./evil
+  take
+  [[ $(git -C "$PROJECT" ls-tree "$TREE" nest) == 160000* ]] # a gate refuses it
+  workspace prepare "$W" "$BASE"
+  [[ ! -e $BATS_TEST_TMPDIR/pwned && ! -e $W/tree/nest ]]
+}
+
+@test "a FIFO named .gitignore does not hang the taking for ever" {
+  workspace prepare "$W" "$BASE"
+  mkfifo "$W/tree/.gitignore.fifo"
+  rm -f "$W/tree/.gitignore" && mkfifo "$W/tree/.gitignore"
+  ORKESTRA_TREE_SECONDS=2 run -65 workspace take "$W" "$ATTEMPT" "$BASE"
+  [[ $output == *'longer than'* ]]
+  workspace prepare "$W" "$BASE"
+  [[ ! -p $W/tree/.gitignore ]]
+}
+
+@test "folders without rights and a nest too deep for a path are cleared away" {
+  workspace prepare "$W" "$BASE"
+  (cd "$W/tree" && for ((i = 0; i < 600; ++i)); do mkdir aaaaaaaaaa && cd aaaaaaaaaa; done)
+  mkdir "$W/tree/locked" && echo x >"$W/tree/locked/x" && chmod 000 "$W/tree/locked"
+  workspace prepare "$W" "$BASE"
+  [[ $(cd "$W/tree" && ls) == "$(cd "$PROJECT" && git ls-files | cut -d/ -f1 | grep -v '^\.' | sort -u)" ]]
+}
