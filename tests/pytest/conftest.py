@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 
 FRAMEWORK = Path(__file__).resolve().parents[2]
 
-# On two shared cores a single example may be slow without anything being wrong; the whole test has a bound below.
+# On two shared cores an example may be slow without anything being wrong; the whole test has a bound below.
 settings.register_profile("orkestra", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("orkestra")
 
@@ -38,7 +38,7 @@ def bounded(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder below a path with spaces, quotes and non-ASCII letters; HOME in it is empty, ORKESTRA_HOME its own.
+    """A folder below a path with spaces, quotes and non-ASCII letters; HOME is empty, ORKESTRA_HOME its own.
 
     No Git or Orkestra setting of the caller is left. The working folder is the returned one.
     """
