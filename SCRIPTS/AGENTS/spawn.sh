@@ -19,7 +19,7 @@ use log process AGENTS/fresh AGENTS/ticket AGENTS/credentials AGENTS/exchange AG
 
 readonly SPAWN_FILES_LIMIT=$((8 * 1024 * 1024 * 1024)) SPAWN_LOG_LIMIT=$((16 * 1024 * 1024))
 
-SPAWN_HOME='' SPAWN_EXCHANGE='' SPAWN_PRIVATE='' SPAWN_OUT='' SPAWN_VERB='' SPAWN_CODE=0
+SPAWN_HOME='' SPAWN_EXCHANGE='' SPAWN_PRIVATE='' SPAWN_PLACE='' SPAWN_OUT='' SPAWN_VERB='' SPAWN_CODE=0
 
 main() {
   case "${1:-} $#" in
@@ -42,11 +42,13 @@ spawn::work() {
 }
 
 spawn::ballot() {
-  local view=$1 workspace=$4 member=${3%/}
-  member=${member##*/}
+  local view=$1 workspace=$4
   SPAWN_VERB=ballot SPAWN_OUT=$3
-  SPAWN_HOME=$workspace/ballots/$member/home SPAWN_EXCHANGE=$workspace/ballots/$member/exchange
   [[ -d $view ]] || die "$EX_USAGE" "nothing to look at: $view"
+  mkdir -p -- "$workspace/ballots"
+  # Several judge at once, each in a place of its own.
+  SPAWN_PLACE=$(mktemp -d -- "$workspace/ballots/XXXXXXXX")
+  SPAWN_HOME=$SPAWN_PLACE/home SPAWN_EXCHANGE=$SPAWN_PLACE/exchange
   ticket::read "$2"
   sight::ballot "$view"
   spawn::run "$2" "$view"
@@ -60,7 +62,7 @@ spawn::run() {
   process::on_stop spawn::stopped
   trap 'spawn::clean' EXIT
   [[ -d $SPAWN_OUT ]] || mkdir -p -- "$SPAWN_OUT"
-  fresh::remove "$SPAWN_OUT/output.log"
+  fresh::remove "$SPAWN_OUT/output.log" "${EXCHANGE_RESULTS[@]/#/$SPAWN_OUT/}"
   fresh::folder "$SPAWN_HOME" "$SPAWN_EXCHANGE" "$SPAWN_PRIVATE"
   exchange::fill "$ticket" "$SPAWN_EXCHANGE"
   spawn::binary
@@ -78,7 +80,7 @@ spawn::run() {
 # HOME holds credentials: it never outlives this process.
 spawn::clean() {
   trap '' TERM INT HUP
-  fresh::remove "$SPAWN_HOME" "$SPAWN_PRIVATE"
+  fresh::remove "$SPAWN_HOME" "$SPAWN_PRIVATE" ${SPAWN_PLACE:+"$SPAWN_PLACE"}
 }
 
 # The tool itself. The store names it where it knows it; else the adapter is asked, and says what is missing.

@@ -1,0 +1,92 @@
+# shellcheck shell=bash
+# What the adapters of real tools share: finding the tool, saying what it needs to see, running it so that it can be
+# told to stop, and keeping its output.
+
+use process
+
+# tool::find VAR NAME [PLACE...]: the tool's real path: on PATH, at PLACE, or where package managers put it (cron's
+# PATH knows none of them). Empty when it is not there.
+tool::find() {
+  local _name=$2 _path
+  if ! _path=$(type -P "$_name"); then
+    _path=''
+    tool::_well_known _path "$_name" "${@:3}"
+  fi
+  [[ -z $_path ]] || _path=$(readlink -e -- "$_path") || _path=''
+  printf -v "$1" '%s' "$_path"
+}
+
+# The first that is there; of several Node versions the last by name.
+tool::_well_known() {
+  local -n _found=$1
+  local _at _name=$2 _home=${HOME:-~}
+  for _at in "${@:3}" "$_home"/{.local,.npm-global,.volta,.bun}/bin/"$_name" /usr/local/bin/"$_name" \
+    /opt/homebrew/bin/"$_name"; do
+    if [[ -f $_at && -x $_at ]]; then
+      _found=$_at
+      return
+    fi
+  done
+  for _at in "$_home"/.nvm/versions/node/*/bin/"$_name"; do
+    if [[ -f $_at && -x $_at ]]; then _found=$_at; fi
+  done
+}
+
+# tool::needs BINARY: what `probe` prints: the binary and the paths that it must see, one a line. What lies below
+# /usr or /opt is seen anyway.
+tool::needs() {
+  local binary=$1 prefix
+  printf 'binary\t%s\n' "$binary"
+  case $binary in
+    /usr/* | /opt/*) ;;
+    */lib/node_modules/*)
+      prefix=${binary%%/lib/node_modules/*}
+      printf 'read\t%s\n' "$prefix/lib/node_modules"
+      [[ ! -x $prefix/bin/node ]] || printf 'read\t%s\n' "$prefix/bin/node"
+      ;;
+    */node_modules/*) printf 'read\t%s\n' "${binary%%/node_modules/*}/node_modules" ;;
+    *) printf 'read\t%s\n' "$binary" ;;
+  esac
+}
+
+# tool::missing CODE WHAT HINT: the reason that a person can act on.
+tool::missing() {
+  printf '%s\n' "$2" "$3" >&2
+  exit "$1"
+}
+
+# tool::path: the interpreter that came with the tool (nvm) is found by its `#!/usr/bin/env node`.
+tool::path() {
+  case ${ORKESTRA_BINARY:-} in
+    */lib/node_modules/*) PATH=${ORKESTRA_BINARY%%/lib/node_modules/*}/bin:$PATH ;;
+  esac
+}
+
+tool::_stopped() {
+  exit 143
+}
+
+# tool::run VAR COMMAND...: runs the tool with our stdin. Its stdout goes to ours as it comes, and whole to
+# $ORKESTRA_ATTEMPT_DIR/stream; its stderr is kept in output.stderr and shown when it has ended. VAR gets its exit
+# status. TERM is passed on to it.
+tool::run() {
+  local _var=$1 _stream=$ORKESTRA_ATTEMPT_DIR/stream _out _tee _tries _code
+  shift
+  process::on_stop tool::_stopped
+  # The copier outlives a TERM to the group, so that the tool's last words are kept.
+  # shellcheck disable=SC2312  # a copier that fails costs the result, and that is seen
+  exec {_out}> >(trap '' TERM && exec tee -- "$_stream")
+  _tee=$!
+  process::start "$@" 1>&"$_out" 2>"$ORKESTRA_ATTEMPT_DIR/output.stderr"
+  process::wait _code
+  exec {_out}>&-
+  # Bounded: a child that the tool left behind may hold the pipe.
+  for ((_tries = 0; _tries < 40; ++_tries)); do
+    kill -0 "$_tee" 2>/dev/null || break
+    sleep 0.05
+  done
+  cat -- "$ORKESTRA_ATTEMPT_DIR/output.stderr" >&2
+  printf '%s\n' "$_code" >"$ORKESTRA_ATTEMPT_DIR/output.exit"
+  [[ -z $PROCESS_STOPPING ]] || exit 143
+  printf -v "$_var" '%s' "$_code"
+}
