@@ -30,6 +30,7 @@ error::_trap() {
   fi
   exit "$EX_INTERNAL"
 }
+# allow library-form: the one ERR trap, which every command has from its first line on
 trap 'error::_trap "$?" "$LINENO" "$BASH_COMMAND"' ERR
 
 # error::need_number VALUE WHAT: VALUE is a plain decimal number, or exit 64.

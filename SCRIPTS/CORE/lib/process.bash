@@ -72,6 +72,7 @@ process::_told() {
 process::sandboxed() {
   local seconds=$1
   shift
+  # allow dependency-direction: the one start of the sandbox; what it does stays in SAFETY
   exec setpriv --pdeathsig KILL -- timeout --kill-after="${ORKESTRA_GRACE:-10}" "$seconds" \
     "$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" "$@"
 }
