@@ -7,7 +7,7 @@
 # ORIGINAL changes only when it still is what the tool was given (another worker or the user may have refreshed it
 # meanwhile; theirs stands) and when NOW has the shape of BEFORE. The lock is shared by all runs on this machine, the
 # replacement is atomic, the file's mode stays.
-# shellcheck source=SCRIPTS/CORE/lib/boot.bash
+# shellcheck source=../CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use log AGENTS/fresh
 

@@ -6,7 +6,7 @@
 # which stands in for ours of the same name. No model is called, and an adapter learns only which keys there are.
 # Output, a line for each: AGENT TAB yes|no TAB CODE TAB ADAPTER TAB BINARY TAB WHY (fields escaped).
 # Exit: 0 one of them can work; 64 there is no such agent; 69 none can.
-# shellcheck source=SCRIPTS/CORE/lib/boot.bash
+# shellcheck source=../CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use text
 

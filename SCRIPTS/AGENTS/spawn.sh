@@ -13,7 +13,7 @@
 # Exit: 0 done; 64 wrong usage; 65 bad output or ticket; 69 not installed; 75 limited; 77 not logged in; 78 no sandbox
 # where one is required; 124 timed out; 143 stopped; others failed. An exit of 0 is what the tool says, not the verdict:
 # that is read from its output (the adapter's .jq program) and from the tree.
-# shellcheck source=SCRIPTS/CORE/lib/boot.bash
+# shellcheck source=../CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use log process AGENTS/fresh AGENTS/ticket AGENTS/credentials AGENTS/exchange AGENTS/sight AGENTS/leftovers
 
@@ -37,7 +37,7 @@ spawn::work() {
   ticket::read "$2"
   # What a ballot that was killed left behind may hold a credential.
   fresh::remove "$workspace/ballots"
-  sight::work "$workspace/tree"
+  sight::work "$workspace/tree" "$2"
   spawn::run "$2" "$workspace/tree"
 }
 

@@ -27,11 +27,8 @@ exchange::collect() {
 
 # Known keys never stay in what we keep, whatever an agent printed.
 exchange::_redact() {
-  local folder=$1 name
+  local folder=$1
   shift
   [[ -n ${ORKESTRA_SECRETS_FILE:-} && -s $ORKESTRA_SECRETS_FILE ]] || return 0
-  for name in output.log "$@"; do
-    [[ -f $folder/$name && -s $folder/$name ]] || continue
-    "$ORKESTRA_SCRIPTS/SAFETY/redact.sh" "$folder/$name"
-  done
+  "$ORKESTRA_SCRIPTS/SAFETY/redact.sh" "$folder/output.log" "${@/#/$folder/}"
 }

@@ -11,7 +11,7 @@
 
 # shellcheck disable=SC2034  # read by spawn.sh
 declare -gA TICKET=()
-declare -ga TICKET_ENV=() TICKET_CREDENTIALS=() TICKET_BINDS=() TICKET_READ=()
+declare -ga TICKET_ENV=() TICKET_CREDENTIALS=() TICKET_READ=()
 
 ticket::read() {
   local folder=$1 name value
@@ -28,10 +28,8 @@ ticket::read() {
     || die "$EX_DATA" "$folder/timeout: expected a number of seconds, found '${TICKET[timeout]:-}'"
   ticket::_list TICKET_ENV "$folder/env"
   ticket::_list TICKET_CREDENTIALS "$folder/credentials"
-  ticket::_list TICKET_BINDS "$folder/binds"
   ticket::_list TICKET_READ "$folder/tool-read"
   ((${#TICKET_CREDENTIALS[@]} % 2 == 0)) || die "$EX_DATA" "$folder/credentials: expected pairs"
-  ((${#TICKET_BINDS[@]} % 3 == 0)) || die "$EX_DATA" "$folder/binds: expected triples"
 }
 
 ticket::_list() {
