@@ -5,10 +5,11 @@
 #
 # COMMAND_FILE holds the command as text, for Bash. It runs in WORKSPACE/tree, which it may write (build output), with
 # an empty HOME that is gone afterwards, nothing on stdin, and no network unless the project allows it
-# (ORKESTRA_CHECK_NETWORK=1). TERM reaches it, and ends it after ORKESTRA_GRACE seconds at the latest.
-# shellcheck source=SCRIPTS/CORE/lib/boot.bash
+# (ORKESTRA_CHECK_NETWORK=1). The project's objects are there to read, so that Git works, and the shared folders that
+# the file ORKESTRA_BINDS lists. TERM reaches it, and ends it after ORKESTRA_GRACE seconds at the latest.
+# shellcheck source=../CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use process SAFETY/home
+use process SAFETY/home SAFETY/binds
 
 readonly CHECK_FILE_LIMIT=8589934592 # bytes: a log or a product of a build is no larger
 
@@ -22,10 +23,12 @@ main() {
   home::fresh "$workspace/home"
   local -a options=(--rw "$workspace/tree" --home "$workspace/home" --chdir "$workspace/tree"
     --files-limit "$CHECK_FILE_LIMIT")
+  binds::objects "${ORKESTRA_GIT_DIR:-}/objects"
+  binds::shared "${ORKESTRA_BINDS:-}"
   [[ ${ORKESTRA_CHECK_NETWORK:-0} != 1 ]] || options+=(--net)
   process::forward
-  process::run status timeout --kill-after="${ORKESTRA_GRACE:-10}" "$seconds" "$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" \
-    "${options[@]}" -- bash --noprofile --norc -c "$command" >"$log" 2>&1 </dev/null
+  process::run status timeout --kill-after="${ORKESTRA_GRACE:-10}" "$seconds" "$BASH" "$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" \
+    "${options[@]}" "${BINDS_OPTIONS[@]}" -- bash --noprofile --norc -c "$command" >"$log" 2>&1 </dev/null
   # Killed after its grace: for timeout that is 137, for us it is still the time.
   ((status != 137 || EPOCHSECONDS - started < seconds)) || status=$EX_TIMEOUT
   [[ -z $PROCESS_STOPPING ]] || status=143

@@ -16,7 +16,7 @@
 #   `required` and bubblewrap cannot work here
 #
 # What the command sees: /usr /etc /opt and the like read-only without what only root may read, the toolchains on PATH
-# (lib/toolchains.bash), ORKESTRA_SANDBOX_READ, empty /tmp /run /var/tmp, its own processes, and the options' paths.
+# (lib/toolchains.bash), ORKESTRA_SANDBOX_READ, empty /tmp and /run, its own processes, and the options' paths.
 # Nothing else: no home, no framework, no project. It gets PATH HOME LANG USER SHELL TERM=dumb, TZ and what names a
 # toolchain's place; no descriptor above 2; no capability. It cannot reach our terminal: /dev/tty is /dev/null inside.
 # While --net is on, abstract sockets and services on the machine's loopback are in reach.
@@ -28,7 +28,7 @@
 # ORKESTRA_SANDBOX=off, or `auto` (the default) where bubblewrap cannot work: same paths, environment and limits, no
 # walls. What is the same for every call is worked out once (lib/rootfs.bash) and kept in
 # $ORKESTRA_RUNTIME/sandbox-base, so that a call costs bubblewrap and one start of Bash.
-# shellcheck source=SCRIPTS/CORE/lib/boot.bash
+# shellcheck source=../CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use SAFETY/rootfs
 
@@ -51,6 +51,7 @@ main() {
 }
 
 sandbox::probe() {
+  use SAFETY/rootfs-build
   rootfs::build
   [[ -n $ROOTFS_REASON ]] || exit "$EX_OK"
   die "$EX_UNAVAILABLE" "bubblewrap does not work here: $ROOTFS_REASON" "$ROOTFS_CURE"
@@ -138,7 +139,7 @@ sandbox::close_descriptors() {
 sandbox::environment() {
   local name pair
   local -a own
-  own=("PATH=$ROOTFS_PATH" "HOME=${SANDBOX_HOME:-/}" "LANG=${LC_ALL:-${LANG:-C.UTF-8}}" TERM=dumb SHELL=/bin/bash)
+  own=("PATH=$ROOTFS_PATH" "HOME=${SANDBOX_HOME:-/}" LANG=C.UTF-8 TERM=dumb SHELL=/bin/bash)
   [[ -z ${USER:-} ]] || own+=("USER=$USER" "LOGNAME=$USER")
   [[ -z ${TZ:-} ]] || own+=("TZ=$TZ")
   SANDBOX_MODE=${ORKESTRA_SANDBOX:-auto}
@@ -185,7 +186,7 @@ sandbox::walled() {
 }
 
 sandbox::open() {
-  cd -- "${SANDBOX_CHDIR:-${SANDBOX_HOME:-/}}"
+  cd -- "${SANDBOX_CHDIR:-${SANDBOX_HOME:-/}}" || exit "$EX_DATA"
   unset -v PWD OLDPWD
   exec setpriv --pdeathsig KILL -- "${SANDBOX_COMMAND[@]}"
 }
