@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from orkestra_shim.errors import EX_CONFIG, OrkestraError
 from orkestra_shim.home import PACKAGE, Home
+from orkestra_shim.settings import Value
 
 
 def folder(home: Home) -> Path:
@@ -33,12 +34,14 @@ def find(home: Home, name: str) -> Path:
     return path
 
 
-def environment(home: Home) -> dict[str, str]:
+def environment(home: Home, values: Mapping[str, Value]) -> dict[str, str]:
     """The process environment for a script, with what it needs to find this Python and this home."""
     import sys
 
+    relative = {one.key: one.text for one in values.values() if one.source == "environment"}
     return {
         **os.environ,
+        **relative,
         "ORKESTRA_HOME": str(home.folder),
         "ORKESTRA_PYTHON": sys.executable,
         "PYTHONPATH": str(PACKAGE.parent),
@@ -47,20 +50,25 @@ def environment(home: Home) -> dict[str, str]:
     }
 
 
-def become(home: Home, name: str, arguments: list[str]) -> None:
+def become(home: Home, values: Mapping[str, Value], name: str, arguments: list[str]) -> None:
     """Replaces this process by a script: signals, terminal and exit code are then its own. Does not return."""
     import sys
 
     path = find(home, name)
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execve(path, [str(path), *arguments], environment(home))
+    env = environment(home, values)
+    # Not in a project: below Python 3.11 a Python started there would import from it.
+    os.chdir(home.folder)
+    os.execve(path, [str(path), *arguments], env)
 
 
-def follow(home: Home, name: str, arguments: list[str], line: Callable[[str], None]) -> int:
+def follow(
+    home: Home, values: Mapping[str, Value], name: str, arguments: list[str], line: Callable[[str], None]
+) -> int:
     """Runs a script in a process group of its own, gives `line` each line it prints, and returns its exit code.
 
-    Its stderr is ours. INT and TERM that reach us meanwhile are passed on to it as TERM, and it is waited for.
+    Its stderr is ours. INT, TERM and HUP that reach us meanwhile are passed on to it, and it is waited for.
     """
     import signal
     import sys
@@ -83,12 +91,13 @@ def follow(home: Home, name: str, arguments: list[str], line: Callable[[str], No
         _err=sys.stderr.fileno(),
         _encoding="utf-8",
         _decode_errors="replace",
-        _env=environment(home),
+        _env=environment(home, values),
+        _cwd=str(home.folder),
         _ok_code=list(range(256)),
     )
 
-    def pass_on(_number: int, _frame: object) -> None:
-        running.signal_group(signal.SIGTERM)
+    def pass_on(number: int, _frame: object) -> None:
+        running.signal(number)
 
     before = {
         number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -103,7 +112,9 @@ def follow(home: Home, name: str, arguments: list[str], line: Callable[[str], No
     return int(running.exit_code)
 
 
-def capture(home: Home, name: str, arguments: list[str], seconds: float) -> tuple[int, str]:
+def capture(
+    home: Home, values: Mapping[str, Value], name: str, arguments: list[str], seconds: float
+) -> tuple[int, str]:
     """Runs a short script and returns its exit code and what it printed on both channels."""
     import sh
 
@@ -114,7 +125,7 @@ def capture(home: Home, name: str, arguments: list[str], seconds: float) -> tupl
         _return_cmd=True,
         _truncate_exc=False,
         _err_to_out=True,
-        _env=environment(home),
+        _env=environment(home, values),
         _ok_code=list(range(256)),
         _timeout=seconds,
     )

@@ -1,0 +1,208 @@
+"""Where a project stands: the queue, the records on its branch and what is being worked on, put together for people."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orkestra_shim import project, queue, records, repo
+from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
+from orkestra_shim.project import Project
+from orkestra_shim.session import Session
+
+ORDER = ("in_progress", "needs_human", "failed", "ready", "waiting", "proposed", "completed", "cancelled")
+
+
+@dataclass
+class Board:
+    """A project's tasks as they stand. `states` maps a task's id to a row that can be written as JSON."""
+
+    project: Project
+    document: queue.Document
+    branch: records.Branch
+    rows: dict[str, dict[str, Any]]
+    run: dict[str, Any] | None
+
+    def counts(self) -> dict[str, int]:
+        """How many tasks there are of each state, in a fixed order."""
+        states = [row["state"] for row in self.rows.values()]
+        return {state: states.count(state) for state in ORDER if state in states}
+
+
+def read(session: Session, found: Project) -> Board:
+    """Reads everything anew. Raises OrkestraError 65 for a queue or a record that cannot be read."""
+    git_dir = git_folder(found)
+    document = _queue(found, git_dir)
+    branch = _records(git_dir, found.branch)
+    run = holder(git_dir)
+    working = _working(session, found) if run else {}
+    rows = {task.id: _row(task.raw, document, branch, working) for task in document.tasks}
+    for row in rows.values():
+        _ready(row, rows)
+    return Board(found, document, branch, rows, run)
+
+
+def git_folder(found: Project) -> Path:
+    """The project's Git folder, the common one where the checkout is a linked worktree."""
+    plain = found.path / ".git"
+    if plain.is_dir():
+        return plain
+    return Path(repo.text(found.path, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+
+
+def on_branch(found: Project) -> bool:
+    """Whether the checkout is on the project's branch: only then does its queue file count."""
+    done = repo.run(found.path, "symbolic-ref", "--quiet", "HEAD")
+    return done.stdout.decode("utf-8", "replace").strip() == f"refs/heads/{found.branch}"
+
+
+def _queue(found: Project, git_dir: Path) -> queue.Document:
+    path = found.path / project.QUEUE
+    if path.is_file() and on_branch(found):
+        return queue.read(path)
+    done = repo.run(git_dir, "cat-file", "blob", f"refs/heads/{found.branch}:{project.QUEUE}")
+    if done.returncode != 0:
+        raise OrkestraError(EX_DATA, f"the branch {found.branch} of {found.path} has no {project.QUEUE}")
+    name = f"{found.branch}:{project.QUEUE}"
+    return queue.Document(queue.decode(done.stdout, name), name)
+
+
+def _records(git_dir: Path, branch: str) -> records.Branch:
+    from orkestra_shim.plumbing import Git
+
+    head = repo.run(git_dir, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}")
+    if head.returncode != 0:
+        raise OrkestraError(
+            EX_DATA,
+            f"the project's branch {branch} does not exist in {git_dir}",
+            'name another in "branch" of config/project.json, or make it: git branch',
+        )
+    return records.read_branch(Git(git_dir), head.stdout.decode().strip())
+
+
+def holder(git_dir: Path) -> dict[str, Any] | None:
+    """Who holds the project: process, host and since when; None where no run goes on."""
+    try:
+        words = (git_dir / "orkestra" / "holder").read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return None
+    if len(words) < 3 or not words[0].isdigit():
+        return None
+    if words[1] == socket.gethostname() and not os.path.isdir(f"/proc/{words[0]}"):
+        return None
+    return {"process": int(words[0]), "host": words[1], "since": words[2]}
+
+
+def _working(session: Session, found: Project) -> dict[str, dict[str, Any]]:
+    """Tasks that a worker has right now, by what each workspace says of its owner."""
+    from orkestra_shim.disk import printable
+
+    folder = Path(session.values["ORKESTRA_WORKSPACES_DIR"].text) / found.id
+    working: dict[str, dict[str, Any]] = {}
+    for owner in sorted(folder.glob("w*/owner")):
+        try:
+            fields = owner.read_text(encoding="utf-8", errors="replace").rstrip("\n").split("\t")
+        except OSError:
+            continue
+        if len(fields) >= 2 and fields[1].isdigit():
+            working[fields[0]] = {"worker": printable(owner.parent.name), "try": int(fields[1])}
+    return working
+
+
+def _row(
+    raw: dict[str, Any], document: queue.Document, branch: records.Branch, working: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    outcome = branch.by_task.get(raw["id"])
+    status, reason = records.status_of(raw, outcome)
+    row: dict[str, Any] = {
+        "id": raw["id"],
+        "title": raw.get("title") or raw["id"],
+        "state": status,
+        "status": status,
+        "reason": reason,
+        "priority": raw.get("priority", "medium"),
+        "agent": raw.get("agent", "auto"),
+        "depends_on": raw.get("depends_on", []),
+        "outcome": outcome["id"] if outcome else None,
+    }
+    if raw["id"] in working and status == "pending":
+        row |= {"state": "in_progress", "status": "in_progress", **working[raw["id"]]}
+    return row
+
+
+def _ready(row: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
+    """Ready and waiting are derived, never stored."""
+    if row["state"] != "pending":
+        return
+    open_ones = [name for name in row["depends_on"] if name in rows and rows[name]["status"] != "completed"]
+    row["state"] = "waiting" if open_ones else "ready"
+    if open_ones:
+        row["waits_for"] = open_ones
+
+
+# --- one task --------------------------------------------------------------------------------------------------------
+
+
+def task_details(board: Board, name: str) -> dict[str, Any]:
+    """Everything about one task: as written, where it stands, its outcomes, tries and kept work."""
+    row = row_of(board, name)
+    raw = board.document.tasks[board.document.positions[name]].raw
+    outcomes = [board.branch.outcomes[number] for number in sorted(board.branch.outcomes)]
+    mine = [outcome for outcome in outcomes if outcome.get("task") == name]
+    return {
+        **row,
+        "task": raw,
+        "outcomes": mine,
+        "kept": _kept(board.project, name),
+        "tries": _tries(board, name),
+    }
+
+
+def row_of(board: Board, name: str) -> dict[str, Any]:
+    """The row of one task. Raises OrkestraError 64 for an id that there is not."""
+    if name in board.rows:
+        return board.rows[name]
+    import difflib
+
+    from orkestra_shim.disk import printable
+
+    near = difflib.get_close_matches(name, board.rows, n=3)
+    hint = f"perhaps: {', '.join(near)}" if near else "orkestra task list shows them"
+    raise OrkestraError(EX_USAGE, f"{board.project.name} has no task '{printable(name[:80])}'", hint)
+
+
+def _kept(found: Project, name: str) -> list[dict[str, str]]:
+    """Work that did not land: what refs/orkestra/attempts/TASK/ holds."""
+    form = "%(refname)%00%(objectname)%00%(committerdate:iso8601-strict)%00%(contents:subject)"
+    out = repo.text(found.path, "for-each-ref", f"--format={form}", f"refs/orkestra/attempts/{name}/")
+    kept = []
+    for line in out.splitlines():
+        ref, commit, date, subject = (line.split("\0") + ["", "", ""])[:4]
+        kept.append({"ref": ref, "commit": commit, "date": date, "subject": subject})
+    return kept
+
+
+def _tries(board: Board, name: str) -> list[dict[str, str]]:
+    """The folders of the tries that this machine has kept."""
+    folder = board.project.path / "logs" / "execution" / "attempts" / name
+    try:
+        numbers = sorted(int(one.name) for one in folder.iterdir() if one.name.isdigit())
+    except OSError:
+        return []
+    return [{"try": str(number), "folder": str(folder / str(number))} for number in numbers]
+
+
+def vote(found: Project, name: str) -> dict[str, Any] | None:
+    """A vote record as the branch has it, or None."""
+    done = repo.run(found.path, "cat-file", "blob", f"refs/heads/{found.branch}:{records.path_of(name)}")
+    if done.returncode != 0:
+        return None
+    try:
+        data = json.loads(done.stdout)
+    except ValueError:
+        return None
+    return data if isinstance(data, dict) else None
