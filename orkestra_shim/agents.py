@@ -1,0 +1,146 @@
+"""The agents of a run: what their adapters say of them, whether they can work now, and their keys."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import canonical
+from .tasks import name_problem
+
+MAX_COOLDOWN = 7 * 24 * 3600  # a tool that says "in a year" is mistaken
+DEFAULT_COOLDOWN = 15 * 60
+_TIMEOUT = 20  # seconds for describe and probe
+
+
+@dataclass
+class Agent:
+    """One agent as its adapter describes it; `problem` says why it cannot work at all."""
+
+    name: str
+    adapter: str = ""
+    family: str = "none"
+    kind: str = "ai"
+    model: str = ""
+    revises: str = "base"
+    can: list[str] = field(default_factory=list)
+    extract: str = ""
+    keys: list[str] = field(default_factory=list)
+    credentials: list[str] = field(default_factory=list)
+    binary: str = ""
+    read: list[str] = field(default_factory=list)
+    problem: str = ""
+
+
+def _strings(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+class Agents:
+    """Looked up by name, asked once a run; cooldowns are kept here."""
+
+    def __init__(self, scripts: Path, config: Path, keys: dict[str, str],
+                 clock: Callable[[], float] = time.time) -> None:
+        self._folders = [config / "agents", scripts / "AGENTS" / "adapters"]
+        self._keys = keys
+        self._known: dict[str, Agent] = {}
+        self._clock = clock
+        self.cooldowns: dict[str, tuple[float, str]] = {}
+
+    def get(self, name: str) -> Agent:
+        """The agent of that name; never raises, `problem` says what is wrong with it."""
+        if name not in self._known:
+            self._known[name] = self._ask(name)
+        return self._known[name]
+
+    def _ask(self, name: str) -> Agent:
+        agent = Agent(name)
+        adapter = next((folder / name for folder in self._folders if os.access(folder / name, os.X_OK)
+                        and (folder / name).is_file()), None)
+        if name_problem(name) or adapter is None:
+            agent.problem = f"no adapter is called {name!r} (orkestra agents list shows what there is)"
+            return agent
+        agent.adapter = str(adapter)
+        code, out, err = self._call(agent, "describe")
+        try:
+            told = canonical.parse(out, max_bytes=1 << 16, max_depth=8) if code == 0 else None
+        except ValueError as error:
+            told, err = None, str(error)
+        if not isinstance(told, dict):
+            agent.problem = f"its adapter {adapter} does not describe itself: {err or f'exit {code}'}"
+            return agent
+        self._describe(agent, told)
+        if agent.kind == "ai":
+            self._probe(agent)
+        return agent
+
+    @staticmethod
+    def _describe(agent: Agent, told: dict[str, Any]) -> None:
+        agent.family = str(told.get("family") or "none")
+        agent.kind = "shell" if told.get("kind") == "shell" else "ai"
+        agent.model = str(told.get("model") or "")
+        agent.revises = "tree" if told.get("revises") == "tree" else "base"
+        agent.can = _strings(told.get("can"))
+        agent.extract = str(told.get("extract") or "")
+        agent.keys = _strings(told.get("env")) + _strings(told.get("base_url_env"))
+        agent.credentials = _strings(told.get("credentials"))
+        agent.binary = "/bin/bash" if agent.kind == "shell" else ""
+
+    def _probe(self, agent: Agent) -> None:
+        code, out, err = self._call(agent, "probe")
+        if code != 0:
+            agent.problem = err or f"its probe ended with {code}"
+            return
+        for line in out.decode("utf-8", "replace").splitlines():
+            word, _, path = line.partition("\t")
+            if word == "binary" and path.startswith("/"):
+                agent.binary = path
+            elif word == "read" and path.startswith("/"):
+                agent.read.append(path)
+
+    def _call(self, agent: Agent, verb: str) -> tuple[int, bytes, str]:
+        env = {**os.environ, **self.environment(agent)}
+        try:
+            done = subprocess.run([agent.adapter, verb], stdin=subprocess.DEVNULL, capture_output=True,
+                                  timeout=_TIMEOUT, env=env, check=False)
+        except subprocess.TimeoutExpired:
+            return 124, b"", f"its {verb} did not answer within {_TIMEOUT} seconds"
+        except OSError as error:
+            return 126, b"", f"cannot be started: {error.strerror}"
+        told = [line.removeprefix("orkestra: ") for line in done.stderr.decode("utf-8", "replace").splitlines()]
+        return done.returncode, done.stdout, " ".join(line.strip() for line in told if line.strip())[:600]
+
+    def environment(self, agent: Agent) -> dict[str, str]:
+        """Only this agent's own keys: from the process environment, else from api-keys.env."""
+        found = {name: os.environ.get(name) or self._keys.get(name, "") for name in agent.keys}
+        return {name: value for name, value in found.items() if value}
+
+    def limit(self, name: str, until: int, why: str) -> int:
+        """Note that an agent is limited; returns the clamped epoch second when it may be tried again."""
+        now = int(self._clock())
+        until = min(max(until, now + 1), now + MAX_COOLDOWN) if until > 0 else now + DEFAULT_COOLDOWN
+        self.cooldowns[name] = (until, why)
+        return until
+
+    def limited_until(self, name: str) -> float:
+        """Epoch second until which it rests, 0 when it does not."""
+        until = self.cooldowns.get(name, (0.0, ""))[0]
+        return until if until > self._clock() else 0.0
+
+    def can_work(self, name: str) -> bool:
+        """Installed, able, and not limited now."""
+        return not self.limited_until(name) and not self.get(name).problem
+
+
+def api_keys(path: Path) -> dict[str, str]:
+    """Names and values of api-keys.env, taken literally (no interpolation); {} when there is none."""
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}

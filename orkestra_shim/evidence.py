@@ -1,0 +1,117 @@
+"""What an attempt left behind, read as data: the agent's result, the gates' table, the end of a log."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import canonical, files, jq, wire
+from .errors import OrkestraError
+
+TAIL = 6000  # bytes of a log that the next try gets to see
+_LIMIT = 16 << 20
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def clean(text: str) -> str:
+    """Without colours and control characters; newlines and tabs stay."""
+    return _CONTROL.sub("", text.replace("\r\n", "\n"))
+
+
+def tail(path: Path, limit: int = TAIL) -> str:
+    """The readable end of a log, '' when there is none."""
+    data = files.read_tail(path, limit + 1)
+    if not data:
+        return ""
+    text = clean(data[-limit:].decode("utf-8", "replace")).strip()
+    return f"...\n{text}" if len(data) > limit else text
+
+
+@dataclass
+class Result:
+    """What an agent says of its own work; a claim, not a verdict."""
+
+    text: str = ""
+    error: str = ""
+    retry_at: int = 0
+    exit: int | None = None
+    tokens: int = 0
+    usd_micros: int = 0
+    problem: str = ""  # why nothing could be read, '' when all is well
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+def _natural(value: object) -> int:
+    return value if type(value) is int and 0 <= value < 1 << 53 else 0
+
+
+def _parsed(raw: dict[str, Any]) -> Result:
+    usage = raw.get("usage")
+    tokens = 0
+    if isinstance(usage, dict):
+        tokens = sum(_natural(value) for key, value in usage.items() if "token" in key or key in ("input", "output"))
+    code, error = raw.get("exit"), raw.get("error")
+    return Result(text=str(raw.get("text") or ""), error=error if isinstance(error, str) else str(error or ""),
+                  retry_at=_natural(raw.get("retry_at")), exit=code if type(code) is int else None, tokens=tokens,
+                  usd_micros=_natural(raw.get("cost_usd_micros")), raw=raw)
+
+
+def read_result(folders: list[Path], extract: Path | None, code: int) -> Result:
+    """The result in the first folder that has one: result.json, or output.json through the adapter's jq."""
+    for folder in folders:
+        data = files.read_bounded(folder / "result.json", _LIMIT)
+        if data is not None and data.strip():
+            try:
+                raw = canonical.parse(data)
+            except ValueError as error:
+                return Result(problem=f"its result.json is not readable: {error}")
+            return _parsed(raw) if isinstance(raw, dict) else Result(problem="its result.json is not an object")
+        if extract is not None and (folder / "output.json").is_file():
+            return _extracted(folder, extract, code)
+    return Result()
+
+
+def _extracted(folder: Path, extract: Path, code: int) -> Result:
+    data = files.read_bounded(folder / "output.json", _LIMIT) or b""
+    try:
+        stdout = canonical.parse(data)
+    except ValueError:
+        stdout = data.decode("utf-8", "replace")
+    stderr = (files.read_tail(folder / "output.stderr", 65536) or b"").decode("utf-8", "replace")
+    told = (files.read_bounded(folder / "output.exit", 16) or b"").strip()
+    if re.match(rb"[0-9]{1,3}\Z", told):
+        code = int(told)
+    try:
+        raw = jq.run(extract, {"exit": code, "stdout": stdout, "stderr": stderr})
+    except OrkestraError as error:
+        return Result(problem=f"its output cannot be read: {error.message}")
+    return _parsed(raw) if isinstance(raw, dict) else Result(problem="its output cannot be read")
+
+
+def extract_program(adapter: str, name: str, scripts: Path) -> Path | None:
+    """The adapter's .jq program: beside it, or in SCRIPTS/AGENTS."""
+    if not name or "/" in name:
+        return None
+    for folder in (Path(adapter).parent, scripts / "AGENTS"):
+        if (folder / name).is_file():
+            return folder / name
+    return None
+
+
+def read_gates(path: Path) -> list[dict[str, Any]]:
+    """A/gates.tsv as recorded: {"gate", "passed", "marked", "evidence"}."""
+    gates = []
+    data = files.read_bounded(path, 1 << 20) or b""
+    for line in data.decode("utf-8", "replace").split("\n"):
+        parts = line.split("\t")
+        if len(parts) < 2 or not parts[0]:
+            continue
+        try:
+            text = wire.unescape(parts[2]) if len(parts) > 2 else ""
+        except wire.WireError:
+            text = parts[2]
+        gates.append({"gate": parts[0][:64], "passed": parts[1] in ("pass", "mark"), "marked": parts[1] == "mark",
+                      "evidence": clean(text)[:4096].strip()})
+    return gates

@@ -1,0 +1,83 @@
+"""The execution log of a project: logs/execution/task-execution.log, JSON Lines, appended only."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from .errors import EX_CANNOT_WRITE, OrkestraError
+
+FILE = "logs/execution/task-execution.log"
+
+
+def now() -> str:
+    """UTC, as every record writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+class Journal:
+    """Opened for appending by the one store of a run."""
+
+    def __init__(self, path: Path) -> None:
+        """Cuts off a last line that a crash left half written. Raises 73."""
+        self.path = path
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._fd = os.open(path, flags, 0o644)
+            self._cut_half_line()
+        except OSError as error:
+            raise OrkestraError(EX_CANNOT_WRITE, f"cannot write {path}: {error.strerror}") from None
+
+    def _cut_half_line(self) -> None:
+        end = at = os.fstat(self._fd).st_size
+        while at > 0:
+            start = max(0, at - 65536)
+            found = os.pread(self._fd, at - start, start).rfind(b"\n")
+            if found >= 0:
+                at = start + found + 1
+                break
+            at = start
+        if at < end:
+            os.ftruncate(self._fd, at)
+
+    def append(self, event: str, durable: bool = False, **fields: Any) -> None:
+        """One event; durable: on the disk before this returns. Raises 73 (a full disk ends the run)."""
+        line = json.dumps({"at": now(), "event": event, **fields}, ensure_ascii=False, separators=(",", ":"))
+        data = line.encode("utf-8", "replace") + b"\n"
+        try:
+            written = os.write(self._fd, data)
+            if written != len(data):
+                raise OSError(28, "no space left")
+            if durable:
+                os.fdatasync(self._fd)
+        except OSError as error:
+            raise OrkestraError(EX_CANNOT_WRITE, f"cannot write {self.path}: {error.strerror}",
+                                "free space or mend the folder, then start again: nothing landed is lost") from None
+
+    def close(self) -> None:
+        """Make everything durable and let go."""
+        os.fdatasync(self._fd)
+        os.close(self._fd)
+
+
+def replay(path: Path, start: int = 0) -> Iterator[dict[str, Any]]:
+    """Every event from byte offset start on; lines that are not whole objects (a crash) are passed over."""
+    try:
+        file = open(path, "rb")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise OrkestraError(EX_CANNOT_WRITE, f"cannot read {path}: {error.strerror}") from None
+    with file:
+        file.seek(start)
+        for line in file:
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict) and isinstance(event.get("event"), str):
+                yield event

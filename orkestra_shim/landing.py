@@ -1,0 +1,152 @@
+"""Landings and the end of a run: which records go onto the branch, and what they say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from . import canonical, files, queue, records
+from .attempt import Attempts, Reply, Work, _number, _object
+from .errors import EX_INTERNAL, OrkestraError
+from .run import Run
+
+
+class Landings:
+    """draw, record, landed; finish and recorded."""
+
+    def __init__(self, run: Run, attempts: Attempts) -> None:
+        self.run = run
+        self.attempts = attempts
+        self._checkpoint: bytes | None = None
+
+    def draw(self, work: Work) -> Reply:
+        """The outcome's id, under the landing lock: it counts once the branch holds it."""
+        self.run.sync()
+        work.outcome = self.run.ledger.next_outcome()
+        return (work.outcome,)
+
+    def record(self, work: Work, name: str, change: str, base: str, tree: str, patch_id: str, count: str) -> Reply:
+        """The files that land with a change: its votes, its outcome, and the outcomes that waited."""
+        if not name or name != work.outcome or name != self.run.ledger.next_outcome():
+            raise OrkestraError(EX_INTERNAL, f"{name[:40]!r} is not the outcome that was drawn")
+        subject = work.subject
+        if (subject.get("base"), subject.get("tree")) != (base, tree):
+            raise OrkestraError(EX_INTERNAL, f"{work.task.id}: what lands is not what was voted on")
+        landed = {"commit": _object(change), "base": _object(base), "tree": _object(tree),
+                  "diff_sha256": subject["diff_sha256"], "patch_id": patch_id[:80], "files": _number(count)}
+        draft = self.attempts.outcome(work, "landed", "", landed)
+        last = self.attempts.votes_of(work.task.id)
+        approved = [vote for vote in last.values() if vote["decision"] == "approve"]
+        draft["why"] = approved[-1]["why"] if approved else "accepted"
+        work.recording = True
+        return self._write(name, [draft, *self._waiting(work.task.id)], [])
+
+    def _waiting(self, but: str = "") -> list[dict[str, Any]]:
+        return [state.draft for name, state in self.run.states.items() if state.draft and name != but]
+
+    def _write(self, name: str, drafts: list[dict[str, Any]], further: list[str]) -> Reply:
+        votes: dict[str, dict[str, Any]] = {}
+        for draft in drafts:
+            found = self.attempts.votes_of(draft["task"])
+            draft["votes"] = [vote for vote in draft["votes"] if vote in found]
+            votes.update(found)
+        manifest = self.run.ledger.batch(name, drafts, votes)
+        if further:
+            with open(manifest, "a", encoding="utf-8", errors="surrogateescape") as file:
+                file.writelines(further)
+        message = manifest.parent / "message"
+        files.write_plain(message, self._message(name, drafts, bool(further)))
+        return str(manifest), str(message)
+
+    def _message(self, name: str, drafts: list[dict[str, Any]], checkpoint: bool) -> str:
+        if not drafts:
+            return "orkestra: checkpoint of the task queue\n"
+        number = records.parse_id(name)[1]
+        names = [records.record_id("outcome", number + at) for at in range(len(drafts))]
+        more = f" and {len(drafts) - 1} more" if len(drafts) > 1 else ""
+        lines = [f"orkestra: record {name} ({drafts[0]['task']}){more}", ""]
+        if more or checkpoint:
+            lines += [f"{one}: {draft['task']} {draft['decision']}" for one, draft in zip(names, drafts, strict=True)]
+            lines += ["With the status of the task queue."] if checkpoint else []
+            lines.append("")
+        lines += [f"Orkestra-Task: {drafts[0]['task']}"] if len(drafts) == 1 else []
+        lines += [f"Orkestra-Outcome: {one}" for one in names]
+        return "\n".join(lines) + "\n"
+
+    def landed(self, work: Work, name: str, head: str) -> Reply:
+        """The branch holds the change and its records."""
+        if not work.recording or name != work.outcome:
+            raise OrkestraError(EX_INTERNAL, f"{name[:40]!r} was not being recorded")
+        self._settle(name, _object(head))
+        work.done = True
+        return ()
+
+    def _settle(self, name: str, head: str) -> None:
+        run = self.run
+        for outcome in run.ledger.settle(name, head):
+            kind = "landed" if outcome["decision"] == "landed" else "recorded"
+            run.event(kind, outcome["task"], durable=True, outcome=outcome["id"], head=head)
+            task = run.queue.get(outcome["task"])
+            if task is not None:
+                status = records.STATUS[outcome["decision"]]
+                run.queue.set_status(task, status, "" if status == "completed" else outcome["why"])
+                run.queue.hold(task, False)
+        run.branch.head = head
+
+    # --- the end -------------------------------------------------------------------------------------------
+
+    def finish(self) -> Reply:
+        """Outcomes that wait for a record, and the queue with its statuses: how many files, and which."""
+        run = self.run
+        run.sync()
+        run.take_in_edits(now=True)
+        drafts = self._waiting()
+        name = run.ledger.next_outcome()
+        further = self._queue_line(name)
+        if not drafts and not further:
+            return "0", "", ""
+        if drafts:
+            manifest, message = self._write(name, drafts, further)
+        else:
+            folder = files.make_folder(run.ledger.folder, "checkpoint", mode=0o700)
+            files.write_plain(folder / "manifest", "".join(further))
+            files.write_plain(folder / "message", self._message(name, [], True))
+            manifest, message = str(folder / "manifest"), str(folder / "message")
+        self._finishing = name
+        lines = Path(manifest).read_text(encoding="utf-8", errors="surrogateescape").count("\n")
+        return str(lines), manifest, message
+
+    def _queue_line(self, name: str) -> list[str]:
+        """The manifest line of the queue's checkpoint; none when it says nothing new or was not understood."""
+        run = self.run
+        self._checkpoint = None
+        if run.file_problem:
+            return []
+        tasks = [checkpoint(task.raw, task.status, task.reason) for task in run.queue.tasks]
+        if all(new is task.raw for new, task in zip(tasks, run.queue.tasks, strict=True)):
+            return []
+        self._checkpoint = queue.dump({**run.queue.document.top, "tasks": tasks})
+        source = run.ledger.folder / "task-queue.json"
+        files.write_plain(source, self._checkpoint)
+        return [f"{queue.FILE}\t{source}\n"]
+
+    def recorded(self, head: str) -> Reply:
+        """What finish handed out stands on the branch."""
+        self._settle(self._finishing, _object(head))
+        if self._checkpoint is not None:
+            self.run.file.wrote(canonical.sha256(self._checkpoint))
+        return ()
+
+    _finishing = ""
+
+
+def checkpoint(raw: dict[str, Any], status: str, reason: str) -> dict[str, Any]:
+    """A task as the queue file keeps it after a run; raw itself when nothing is new."""
+    status = "pending" if status == "in_progress" else status
+    reason = reason if status in ("failed", "needs_human") else str(raw.get("reason") or "")
+    reason = "" if status in ("pending", "completed") else reason
+    if raw.get("status", "pending") == status and str(raw.get("reason") or "") == reason:
+        return raw
+    new = {**raw, "status": status}
+    new.pop("reason", None)
+    return {**new, "reason": reason} if reason else new

@@ -1,0 +1,89 @@
+"""Records of a run: numbers, the chain of outcomes, and the files that a landing adds to the branch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from . import canonical, files, records
+from .journal import now
+from .records import Branch
+
+
+class Ledger:
+    """Outcome numbers are drawn under the landing lock and count once the branch holds them."""
+
+    def __init__(self, branch: Branch, folder: Path) -> None:
+        """folder: where record files are made ready (scratch)."""
+        self.branch = branch
+        self.folder = folder
+        self.last_vote = branch.last_vote
+        self.last_outcome = branch.last_outcome  # the branch's, or what this log saw recorded
+        self.open: dict[str, list[dict[str, Any]]] = {}
+
+    def saw(self, kind: str, number: int) -> None:
+        """A number in the execution log: never given again, even if a person took the record away."""
+        if kind == "vote":
+            self.last_vote = max(self.last_vote, number)
+        else:
+            self.last_outcome = max(self.last_outcome, number)
+
+    def draw_vote(self) -> str:
+        """The next vote's id."""
+        self.last_vote += 1
+        return records.record_id("vote", self.last_vote)
+
+    def next_outcome(self) -> str:
+        """The id that the next outcome gets if it lands."""
+        return records.record_id("outcome", max(self.last_outcome, self.branch.last_outcome) + 1)
+
+    def batch(self, name: str, drafts: list[dict[str, Any]], votes: dict[str, dict[str, Any]]) -> Path:
+        """Number and chain drafts from id name on, and write them and their votes out.
+
+        Returns the manifest (REPO-PATH TAB SOURCE-FILE a line). `votes`: {id: closed vote record}.
+        """
+        number = records.parse_id(name)[1]
+        previous = self.branch.chain_head()
+        folder = files.make_folder(self.folder, name, mode=0o700)
+        chained, lines = [], []
+        for offset, draft in enumerate(drafts):
+            outcome = {**draft, "format": "orkestra.outcome/1", "previous": previous,
+                       "id": records.record_id("outcome", number + offset), "recorded_at": now()}
+            outcome["votes"] = [{"id": vote, "sha256": canonical.digest(votes[vote])} for vote in draft["votes"]]
+            outcome["sha256"] = previous = canonical.digest(outcome)
+            chained.append(outcome)
+            lines.append(self._put(folder, outcome))
+            lines += [self._put(folder, votes[vote]) for vote in draft["votes"]]
+        lines += self._attributes(folder)
+        manifest = folder / "manifest"
+        files.write_plain(manifest, "".join(lines))
+        self.open[name] = chained
+        return manifest
+
+    @staticmethod
+    def _put(folder: Path, record: dict[str, Any]) -> str:
+        path = records.path_of(record["id"])
+        source = folder / f"{record['id']}.json"
+        files.write_plain(source, canonical.pretty(record))
+        return f"{path}\t{source}\n"
+
+    def _attributes(self, folder: Path) -> list[str]:
+        lines = []
+        for place in (records.VOTES, records.OUTCOMES):
+            path = f"{place}/.gitattributes"
+            if path not in self.branch.attributes:
+                source = folder / f"{place.rsplit('/', 1)[-1]}.gitattributes"
+                files.write_plain(source, records.ATTRIBUTES)
+                lines.append(f"{path}\t{source}\n")
+        return lines
+
+    def settle(self, name: str, head: str) -> list[dict[str, Any]]:
+        """The branch holds the batch that began with name: its outcomes."""
+        chained = self.open.pop(name, [])
+        for outcome in chained:
+            self.branch.add(outcome)
+            self.saw("outcome", records.parse_id(outcome["id"])[1])
+        if chained:
+            self.branch.attributes |= {f"{place}/.gitattributes" for place in (records.VOTES, records.OUTCOMES)}
+            self.branch.head = head
+        return chained

@@ -1,0 +1,49 @@
+"""Prompts for agents, from Jinja2 templates; what is quoted is fenced, and keys never enter."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+from pathlib import Path
+from typing import Any
+
+DIFF_LIMIT = 200_000
+RULES_LIMIT = 32_768
+
+
+@functools.cache
+def _template(name: str) -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).resolve().parent / "prompts"), autoescape=False,
+        keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    return environment.get_template(name)
+
+
+def marker() -> str:
+    """A fence that nobody can have written beforehand."""
+    return f"QUOTE-{secrets.token_hex(12)}"
+
+
+def render(template: str, **values: Any) -> str:
+    """The text of prompts/TEMPLATE with values; `mark` is a fresh marker."""
+    return str(_template(template).render(mark=marker(), **values))
+
+
+class Redactor:
+    """Replaces known secrets in whatever is about to leave."""
+
+    def __init__(self, values: list[str]) -> None:
+        self._values = sorted({value for value in values if len(value) >= 8}, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        for value in self._values:
+            if value in text:
+                text = text.replace(value, "[redacted]")
+        return text
+
+    def lines(self) -> bytes:
+        """For ORKESTRA_SECRETS_FILE: one literal value a line."""
+        return "".join(f"{line}\n" for value in self._values for line in value.splitlines()
+                       if len(line) >= 8).encode()

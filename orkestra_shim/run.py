@@ -1,0 +1,291 @@
+"""One run over a queue: statuses, who gets which task, edits taken in, and what is left at the end."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from . import files, journal, queue, records, watch
+from .agents import Agents
+from .errors import EX_DATA, EX_FAILED, EX_LIMITED, EX_OK, EX_UNAVAILABLE, OrkestraError
+from .ledger import Ledger
+from .prompts import Redactor
+from .surroundings import PROJECT_FILE, Surroundings, read_project
+from .tasks import Task
+from .taskstate import TaskState
+
+HELD_AGAIN = 30.0  # seconds after which --stay tries again what waits for a person's edit
+
+
+class Run:
+    """The state that every verb of the store works on."""
+
+    def __init__(self, here: Surroundings) -> None:
+        """Reads project, records, log and queue. Raises OrkestraError for whatever is wrong in them."""
+        self.here = here
+        self.redact = Redactor(here.secret_values())
+        files.write_plain(here.secrets_file, self.redact.lines())
+        head = here.git.commit(f"refs/heads/{here.branch}")
+        if head is None:
+            raise OrkestraError(EX_DATA, f"the project has no branch {here.branch!r}",
+                                "name an existing branch in config/project.json")
+        self.file = watch.QueueFile(here.project, here.git, here.branch)
+        self.project = read_project(here.project / PROJECT_FILE, here.git, here.branch, self.file.on_branch())
+        self.branch = records.read_branch(here.git, head)
+        self.ledger = Ledger(self.branch, files.make_folder(here.runtime, "records", mode=0o700))
+        self.agents = Agents(here.scripts, here.config, here.keys)
+        self.attempts_folder = files.make_folder(here.project, "logs", "execution", "attempts")
+        self.states: dict[str, TaskState] = {}
+        self._replay()
+        self.journal = journal.Journal(here.project / journal.FILE)
+        self.queue = queue.Queue(self.file.first(), self._first_status)
+        self.file_problem = ""
+        self.deferred = False
+        self.draining = False
+        self.held_tried: dict[str, float] = {}
+        self._only()
+        for name in [name for name, state in self.states.items() if state.draft and self._is_recorded(name, state)]:
+            self.states[name].draft = None
+        self._problem_file().unlink(missing_ok=True)
+
+    def sync(self) -> None:
+        """Take in records that stand on the branch without our having been told (a worker that died there)."""
+        head = self._head()
+        if head and head != self.branch.head:
+            self.refresh(head)
+
+    def _head(self) -> str | None:
+        loose = files.read_bounded(self.here.git.git_dir / "refs" / "heads" / self.here.branch, 64)
+        if loose and re.match(rb"[0-9a-f]{40,64}\n?\Z", loose):
+            return loose.decode().strip()
+        return self.here.git.commit(f"refs/heads/{self.here.branch}")
+
+    def refresh(self, head: str) -> None:
+        """The branch is at another commit: its records count."""
+        known = self.branch
+        self.branch = self.ledger.branch = records.read_branch(self.here.git, head, known)
+        for number, outcome in self.branch.outcomes.items():
+            if number not in known.outcomes and (task := self.queue.get(str(outcome.get("task")))) is not None:
+                self.event("recorded", task.id, outcome=outcome["id"], head=head)
+                self.ledger.saw("outcome", number)
+                self.queue.set_status(task, *records.status_of(task.raw, self.branch.by_task[task.id]))
+
+    # --- what was before -----------------------------------------------------------------------------------
+
+    def _replay(self) -> None:
+        for event in journal.replay(self.here.project / journal.FILE):
+            self._note_numbers(event)
+            name = event.get("task")
+            if isinstance(name, str):
+                self.state(name).apply(event)
+
+    def _note_numbers(self, event: dict[str, Any]) -> None:
+        kind = event["event"]
+        try:
+            if kind == "vote-opened":
+                self.ledger.saw("vote", records.parse_id(event["vote"])[1])
+            elif kind in ("landed", "recorded"):
+                self.ledger.saw("outcome", records.parse_id(event["outcome"])[1])
+            elif kind == "limited" and event["until"] > time.time():
+                self.agents.limit(event["agent"], int(event["until"]), str(event.get("why", "")))
+        except (KeyError, TypeError, ValueError):
+            pass  # a line that somebody else wrote: the log is not evidence
+
+    def _is_recorded(self, name: str, state: TaskState) -> bool:
+        """Whether the branch holds a draft already: the run died between the swap and the log."""
+        outcome = self.branch.by_task.get(name)
+        return bool(outcome and state.draft and outcome.get("attempt") == state.draft.get("attempt")
+                    and outcome.get("decision") == state.draft.get("decision"))
+
+    def _first_status(self, task: Task) -> tuple[str, str]:
+        outcome = self.branch.by_task.get(task.id)
+        state = self.states.get(task.id)
+        if state and state.draft and not self._is_recorded(task.id, state):
+            if outcome is None or records.is_reopened(task.raw, outcome):
+                return records.STATUS[state.draft["decision"]], str(state.draft["why"])
+        status = records.status_of(task.raw, outcome)
+        if state and status[0] == "completed":
+            self.states[task.id] = TaskState(tries=state.tries)
+        return status
+
+    def _only(self) -> None:
+        """--only: the named tasks and what they wait for; every other one is held back."""
+        self.wanted: set[str] = set()
+        todo = list(self.here.only)
+        while todo:
+            name = todo.pop()
+            task = self.queue.get(name)
+            if task is None:
+                raise OrkestraError(EX_DATA, f"no task is called {name!r}", "orkestra task list")
+            if name not in self.wanted:
+                self.wanted.add(name)
+                todo += task.raw.get("depends_on") or []
+        self._hold_others()
+
+    def _hold_others(self) -> None:
+        if self.wanted:
+            for task in self.queue.tasks:
+                task.busy = task.busy or task.id not in self.wanted
+
+    # --- small things --------------------------------------------------------------------------------------
+
+    def state(self, name: str) -> TaskState:
+        """What is remembered of a task."""
+        return self.states.setdefault(name, TaskState())
+
+    def event(self, kind: str, task: str, number: int = 0, durable: bool = False, **fields: Any) -> None:
+        """Write an event about a task (and its try of that number) to the log and take it in."""
+        told = {"task": task, "try": number, **fields} if number else {"task": task, **fields}
+        self.journal.append(kind, durable, **told)
+        self.state(task).apply({"event": kind, **told})
+
+    def say(self, level: str, message: str) -> None:
+        """A line in LOGS/orchestrator.log; losing it is no reason to stop."""
+        line = f"{journal.now()} {level} store: {self.redact(message)}".replace("\n", "\\n") + "\n"
+        try:
+            with open(self.here.logs / "orchestrator.log", "a", encoding="utf-8", errors="replace") as log:
+                log.write(line)
+        except OSError:
+            pass
+
+    def _problem_file(self) -> Path:
+        return self.here.runtime / "queue-problem"
+
+    # --- edits ---------------------------------------------------------------------------------------------
+
+    def take_in_edits(self, now: bool = False) -> None:
+        """Look for a newer queue file; a refused one is kept for `status`, and the run goes on."""
+        try:
+            text = self.file.changed(now)
+            if text is None:
+                return
+            self._merge(text)
+            self.file_problem = ""
+            self._problem_file().unlink(missing_ok=True)
+        except OrkestraError as error:
+            self.file_problem = error.message
+            self.say("warning", f"an edit of the queue is not taken in: {error.message}")
+            files.write_plain(self._problem_file(), error.message + "\n")
+
+    def _merge(self, text: str) -> None:
+        new = queue.Document(text)
+        old = self.queue
+        locked = {task.id for task in old.tasks if task.status == "in_progress"}
+        top, missing = watch.merge(old.document, new, locked)
+        self.deferred = any(name in new.positions and new.tasks[new.positions[name]].raw != old[name].raw
+                            for name in locked)
+        document = queue.Document(queue.dump(top).decode())
+        held = {task.id for task in old.tasks if task.busy}
+        self.queue = queue.Queue(document, lambda task: self._edited_status(old.get(task.id), task))
+        for task in self.queue.tasks:
+            task.busy = task.id in held
+        self._hold_others()
+        for name in missing:
+            self.say("warning", f"the task {name} is missing in the edited queue and stays: "
+                                "set its status to cancelled to drop it")
+        self.journal.append("queue-edited", tasks=len(document.tasks))
+
+    def _edited_status(self, old: Task | None, new: Task) -> tuple[str, str]:
+        if old is None:
+            return self._first_status(new)
+        told = any(old.raw.get(key) != new.raw.get(key) for key in ("status", "reopened"))
+        if told and old.status != "in_progress":
+            if new.raw.get("reopened") != old.raw.get("reopened"):
+                self.event("reopened", new.id)
+            return self._first_status(new)
+        return old.status, old.reason
+
+    # --- who does what -------------------------------------------------------------------------------------
+
+    def agents_for(self, heap: str) -> list[str]:
+        """Names of the agents that may do the tasks of a heap, best first, whether or not they can now."""
+        if not heap.startswith("auto"):
+            return [heap]
+        named = [name for name in self.project.agents if "work" in self.agents.get(name).can]
+        able = [name for name in named if not self.agents.get(name).problem]
+        if heap == "auto+command" and not able:
+            return ["shell"]
+        return named
+
+    def choose(self) -> tuple[Task, str] | None:
+        """The next task and the agent for it, or None when nothing can be given out now."""
+        able = {}
+        for heap in list(self.queue.heaps):
+            if self.queue.first(heap) is None:
+                continue
+            agent = next((name for name in self.agents_for(heap) if self.agents.can_work(name)), None)
+            if agent is not None:
+                able[heap] = agent
+        task = self.queue.best(able)
+        return None if task is None else (task, able[queue.Queue.heap_name(task)])
+
+    def release_held(self) -> bool:
+        """Let tasks that wait for a person's edit try once more; True when one may."""
+        now = time.monotonic()
+        freed = False
+        for name, state in self.states.items():
+            task = self.queue.get(name) if state.waits else None
+            if task is None or not task.busy or task.status != "pending":
+                continue
+            last = self.held_tried.get(name)
+            if last is None or (self.here.stay and now - last >= HELD_AGAIN):
+                self.held_tried[name] = now
+                self.queue.hold(task, False)
+                freed = True
+        return freed
+
+    def next_time(self) -> float | None:
+        """Epoch second when something limited may go on, or None."""
+        times = [until for name in self.agents.cooldowns if (until := self.agents.limited_until(name))]
+        return min(times, default=None)
+
+    # --- the end -------------------------------------------------------------------------------------------
+
+    def _stuck(self) -> tuple[list[str], list[str]]:
+        """(limited, unavailable): a line for each heap of ready tasks that nobody can take."""
+        limited, unavailable = [], []
+        for heap in list(self.queue.heaps):
+            task = self.queue.first(heap)
+            if task is None:
+                continue
+            names = self.agents_for(heap)
+            resting = [name for name in names if self.agents.limited_until(name)]
+            for name in resting:
+                until, why = self.agents.cooldowns[name]
+                when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until))
+                limited.append(f"{name} is limited: {why} (next_run_at {when})")
+            if not resting and not any(self.agents.can_work(name) for name in names):
+                reasons = [f"{name}: {self.agents.get(name).problem}" for name in names]
+                unavailable.append(f"no agent for {task.id}: {'; '.join(reasons) or 'the project names none'}")
+        return limited, unavailable
+
+    def summary(self) -> tuple[int, str]:
+        """(exit code, text for people): how the run left the queue."""
+        counts = {status: count for status, count in self.queue.counts.items() if count}
+        lines = [f"{len(self.queue.tasks)} tasks: "
+                 + (", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none")]
+        for task in self.queue.tasks:
+            if task.status in ("failed", "needs_human"):
+                lines.append(f"{task.id} {task.status.replace('_', ' ')}: {task.reason}")
+        waiting = [(name, state) for name, state in self.states.items() if state.waits
+                   and (task := self.queue.get(name)) and task.status == "pending"]
+        lines += [f"{name} waits: {state.waits} (edits that are not committed)" for name, state in waiting]
+        limited, unavailable = self._stuck()
+        if self.file_problem:
+            lines.append(f"the edited queue is not taken in: {self.file_problem}")
+        text = "\n".join([*lines, *dict.fromkeys(limited), *dict.fromkeys(unavailable)])
+        return self._exit_code(bool(waiting), bool(limited), bool(unavailable)), self.redact(text)
+
+    def _exit_code(self, waiting: bool, limited: bool, unavailable: bool) -> int:
+        counts = self.queue.counts
+        if counts.get("failed") or counts.get("needs_human") or waiting:
+            return EX_FAILED
+        if limited:
+            return EX_LIMITED
+        if unavailable:
+            return EX_UNAVAILABLE
+        if self.queue.unfinished() and not self.draining and not self.here.only:
+            return EX_FAILED  # what is left waits for tasks that will not be done
+        return EX_OK
