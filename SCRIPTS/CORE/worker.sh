@@ -112,17 +112,23 @@ stage::resume() {
   NEXT=measure
 }
 
-# The validators, before and after a task. RESULT says what they found.
+# The validators, before and after a task: VALID says whether all of them pass, RESULT what they found.
+VALID=''
 worker::validate() {
   local when=$1
   shift
   worker::step_result "$ORKESTRA_SCRIPTS/SAFETY/validate.sh" "$when" --workspace "$WORKSPACE" --ticket "$TICKET" \
     --attempt "$ATTEMPT" "$@"
+  case $STATUS in
+    0) VALID=1 ;;
+    1) VALID='' ;;
+    *) die "$EX_INTERNAL" "the validators of $TASK could not be run (exit $STATUS)" ;;
+  esac
 }
 
 stage::work() {
   worker::validate before --base "$BASE"
-  if ((STATUS != 0)); then
+  if [[ -z $VALID ]]; then
     worker::fail "not started: $RESULT"
     return
   fi
@@ -150,7 +156,7 @@ worker::let_go() {
 
 stage::taken() {
   worker::validate after
-  if ((STATUS != 0)); then
+  if [[ -z $VALID ]]; then
     worker::fail "refused: $RESULT"
     return
   fi

@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+# CORE/lib/process.bash: children in their own group, that die with their parent and can be told to stop.
+
+bats_require_minimum_version 1.5.0
+load ../../helpers/common
+
+setup() {
+  setup_place
+  mkdir -p SCRIPTS/CORE
+  ln -s "$SCRIPTS/CORE/lib" SCRIPTS/CORE/lib
+}
+
+# a_command TEXT: an executable of ours with the boot file and process.bash; prints its path.
+a_command() {
+  local file=$PLACE/SCRIPTS/CORE/command.sh
+  {
+    printf '#!/usr/bin/env bash\nsource "%s"\nuse process\n' '${BASH_SOURCE[0]%/*}/lib/boot.bash'
+    printf '%s\n' "$1"
+  } >"$file"
+  chmod +x "$file"
+  printf '%s\n' "$file"
+}
+
+# gone PID: the process ends within PATIENCE.
+gone() {
+  timeout "$PATIENCE" tail --pid="$1" -f /dev/null
+}
+
+@test "the exit status of a child is handed on" {
+  run -7 "$(a_command 'process::run status bash -c "exit 7"; exit "$status"')"
+}
+
+@test "a signal while waiting does not lose the child's status" {
+  file=$(a_command 'trap : USR1; mkfifo go; process::start bash -c "kill -USR1 $$; read -r _ <go; exit 9"
+    ( sleep 0; echo >go ) & process::wait status; exit "$status"')
+  run -9 "$file"
+}
+
+@test "a child dies with its parent, even by KILL" {
+  file=$(a_command 'process::start sleep 1000; echo "$PROCESS_PID" >child; process::wait status')
+  mkfifo child
+  "$file" &
+  parent=$!
+  read -r child <child
+  kill -KILL "$parent"
+  gone "$child"
+}
+
+@test "told to stop, it tells the child's whole group and waits for it" {
+  file=$(a_command 'process::forward; process::start bash -c "sleep 1000 & echo \$! >pids; trap \"echo told >told; exit 3\" TERM; wait"
+    process::wait status; exit "$status"')
+  mkfifo pids
+  "$file" &
+  parent=$!
+  read -r grandchild <pids
+  kill -TERM "$parent"
+  status=0
+  wait "$parent" || status=$?
+  [[ $status == 3 && $(<told) == told ]]
+  gone "$grandchild"
+}
+
+@test "a shielded child is not told" {
+  file=$(a_command 'process::forward; PROCESS_SHIELD=1; process::start bash -c "echo up >up; read -r _ <go; exit 5"
+    process::wait status; echo "$PROCESS_STOPPING" >stopping; exit "$status"')
+  mkfifo up go
+  "$file" &
+  parent=$!
+  read -r _ <up
+  kill -TERM "$parent"
+  echo >go
+  status=0
+  wait "$parent" || status=$?
+  [[ $status == 5 && $(<stopping) == 1 ]]
+}
+
+@test "an unexpected failure is one line and exit 70, with the place only when asked" {
+  file=$(a_command 'false')
+  run -70 "$file"
+  [[ ${#lines[@]} == 2 && $output != *line* ]]
+  ORKESTRA_DEBUG=1 run -70 "$file"
+  [[ $output == *command.sh:4* ]]
+}
+
+@test "die says what is wrong and what to do, and ends with its code" {
+  run -65 "$(a_command 'die "$EX_DATA" "the file is bad" "mend it"')"
+  [[ $output == $'orkestra: the file is bad\n  mend it' ]]
+}

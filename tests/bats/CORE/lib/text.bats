@@ -1,0 +1,42 @@
+#!/usr/bin/env bats
+# CORE/lib/text.bash: fields of a line, and what may reach a terminal.
+
+bats_require_minimum_version 1.5.0
+load ../../helpers/common
+
+setup() {
+  setup_place
+  # shellcheck source=SCRIPTS/CORE/lib/text.bash
+  source "$SCRIPTS/CORE/lib/text.bash"
+}
+
+@test "escape and unescape are each other's reverse, in one line without tabs" {
+  local value escaped back values=('' 'plain' $'a\tb' $'a\nb\n' $'\r' '\' '\n' '\\t' $'\\\t\\' '&' '$(id)' '-e' $'ü\xff')
+  for value in "${values[@]}"; do
+    text::escape escaped "$value"
+    [[ $escaped != *[$'\t\n\r']* ]]
+    text::unescape back "$escaped"
+    [[ $back == "$value" ]]
+  done
+}
+
+@test "random bytes survive the way there and back" {
+  local value escaped back at byte
+  RANDOM=7
+  for ((at = 0; at < 200; ++at)); do
+    value=''
+    for ((byte = 0; byte < RANDOM % 40; ++byte)); do
+      printf -v piece "\\x$(printf '%02x' "$((RANDOM % 255 + 1))")"
+      value+=$piece
+    done
+    text::escape escaped "$value"
+    text::unescape back "$escaped"
+    [[ $back == "$value" ]]
+  done
+}
+
+@test "nothing that moves a cursor or begins a line reaches a terminal" {
+  text::plain shown $'a\e[2Jb\nc\x07\x9bd'
+  [[ $shown != *[$'\e\n\a']* ]]
+  [[ $shown == a?* && $shown == *d ]]
+}
