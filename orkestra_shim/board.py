@@ -1,4 +1,4 @@
-"""Where a project stands: the queue, the records on its branch and what is being worked on, put together for people."""
+"""Where a project stands: its queue, the records on its branch and what is being worked on."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def _ready(row: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
         row["waits_for"] = open_ones
 
 
-# --- one task --------------------------------------------------------------------------------------------------------
+# --- one task -----------------------------------------------------------------------------------------------
 
 
 def task_details(board: Board, name: str) -> dict[str, Any]:
@@ -181,7 +181,7 @@ def _kept(found: Project, name: str) -> list[dict[str, str]]:
     out = repo.text(found.path, "for-each-ref", f"--format={form}", f"refs/orkestra/attempts/{name}/")
     kept = []
     for line in out.splitlines():
-        ref, commit, date, subject = (line.split("\0") + ["", "", ""])[:4]
+        ref, commit, date, subject = [*line.split("\0"), "", "", ""][:4]
         kept.append({"ref": ref, "commit": commit, "date": date, "subject": subject})
     return kept
 

@@ -32,8 +32,9 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for p
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 a task failed or needs a person, 16 another run holds the project, 64 usage, "
-    "65 bad data, 69 something is missing, 73 cannot write, 75 limited, 78 configuration, 130/143 stopped.",
+    epilog="Exit codes: 0 done, 1 a task failed or needs a person, 16 another run holds the project, "
+    "64 usage, 65 bad data, 69 something is missing, 73 cannot write, 75 limited, 78 configuration, "
+    "130/143 stopped.",
 )
 @click.version_option(__version__, "-V", "--version", prog_name="orkestra", message="%(prog)s %(version)s")
 def orkestra() -> None:
@@ -66,7 +67,7 @@ def is_terminal() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-# --- projects --------------------------------------------------------------------------------------------------------
+# --- projects -----------------------------------------------------------------------------------------------
 
 
 @orkestra.command()
@@ -153,7 +154,7 @@ def list_(as_json: bool) -> None:
             say(f"{mark} {row['name']:<{width}}  {row.get('problem') or counts}  ({row['path']})")
 
 
-# --- a run -----------------------------------------------------------------------------------------------------------
+# --- a run --------------------------------------------------------------------------------------------------
 
 
 @orkestra.command()
@@ -224,8 +225,8 @@ def status(wanted: str | None, as_json: bool) -> None:
         else "no run goes on"
     )
     counts = seen.counts()
-    say(f"{len(seen.rows)} tasks: " + ", ".join(f"{number} {state}" for state, number in counts.items()) if counts
-        else "no tasks yet: orkestra task add TITLE")  # fmt: skip
+    summary = ", ".join(f"{number} {state}" for state, number in counts.items())
+    say(f"{len(seen.rows)} tasks: {summary}" if counts else "no tasks yet: orkestra task add TITLE")
     for row in seen.rows.values():
         if row["state"] in ("in_progress", "needs_human", "failed"):
             say(_line(row, 0))
@@ -265,8 +266,8 @@ def add(title: str, wanted: str | None, name: str | None, description: str | Non
     kept = {key: value for key, value in fields.items() if value not in (None, [], False)}
     now = session()
     found = now.find(wanted)
-    made = editing.add(found, {"depends_on": [], "priority": "medium", "agent": "auto", **kept, "status": "pending"}
-                       | {"id": name})  # fmt: skip
+    usual = {"depends_on": [], "priority": "medium", "agent": "auto"}
+    made = editing.add(found, {"id": name, **usual, **kept, "status": "pending"})
     say(f"added {made} to {found.name}")
 
 
@@ -385,7 +386,7 @@ def retry(name: str, wanted: str | None, note: str) -> None:
     say(f"{name} is put back to work; orkestra start works on it")
 
 
-# --- settings, help, proof ---------------------------------------------------------------------------------------------
+# --- settings, help, proof ----------------------------------------------------------------------------------
 
 
 @orkestra.group(invoke_without_command=True)
@@ -468,7 +469,7 @@ def doctor(as_json: bool) -> None:
         say_json([one.as_dict() for one in found])
     else:
         for one in found:
-            say(f"{one.mark}  {one.name}: {one.text}")
+            say(f"{one.mark} {one.name}: {one.text}")
             if one.cure:
                 say(f"      {one.cure}")
     sys.exit(checking.exit_code(found))
@@ -485,8 +486,8 @@ def verify(wanted: str | None, as_json: bool, since: str | None) -> None:
     found = session().find(wanted)
     result = proving.verify(found.path, found.branch, since)
     if as_json:
-        say_json({"ok": result.ok, "findings": list(map(str, result.findings)), "notes": list(map(str, result.notes)),
-                  "counts": result.counts})  # fmt: skip
+        findings, notes = list(map(str, result.findings)), list(map(str, result.notes))
+        say_json({"ok": result.ok, "findings": findings, "notes": notes, "counts": result.counts})
     else:
         say(f"project {found.name} ({found.path}), branch {found.branch}")
         for note in result.notes:
@@ -498,7 +499,7 @@ def verify(wanted: str | None, as_json: bool, since: str | None) -> None:
     sys.exit(0 if result.ok else EX_FAILED)
 
 
-# --- one place for errors ----------------------------------------------------------------------------------------------
+# --- one place for errors -----------------------------------------------------------------------------------
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -567,7 +568,8 @@ def _unexpected(error: Exception) -> int:
         print(f"orkestra: {printable(error.filename)}: {error.strerror}", file=sys.stderr)
         return EX_CANNOT_WRITE
     print(
-        f"orkestra: something went wrong that should not have: {type(error).__name__}: {printable(error)[:300]}\n"
+        f"orkestra: something went wrong that should not have: {type(error).__name__}: "
+        f"{printable(error)[:300]}\n"
         "  set ORKESTRA_DEBUG=1 and do the same again to see where",
         file=sys.stderr,
     )

@@ -1,6 +1,6 @@
 """The environment of a run, for Bash: `python -m orkestra_shim.context [--project NAME|PATH]`.
 
-Prints NUL-terminated NAME=VALUE records. Errors are one or two lines on stderr with the exit code of the table.
+Prints NUL-terminated NAME=VALUE records. Errors are one or two lines on stderr, the exit code is the table's.
 Kept light: two Git calls, no library beside the standard one (python-dotenv where settings.env has a line).
 """
 

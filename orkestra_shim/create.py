@@ -74,7 +74,7 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _half_made(projects: Path, name: str) -> Iterator[Path]:
-    """A hidden folder beside the target; it is gone afterwards, unless it was renamed. TERM counts as an error."""
+    """A hidden folder beside the target; gone afterwards, unless it was renamed. TERM is an error."""
     import signal
 
     def stop(number: int, _frame: object) -> None:
@@ -182,40 +182,23 @@ def _commit(folder: Path) -> None:
     """Makes the repository and its one commit, with the user's identity or one for this commit only."""
     from git import GitCommandError, Repo
 
-    settings = repo.config(Path("/"), "user.name", "user.email")
-    name, mail = repo.identity(settings)
-    who = {
-        f"GIT_{role}_{what}": text
-        for role in ("AUTHOR", "COMMITTER")
-        for what, text in (("NAME", name), ("EMAIL", mail))
-    }
     branch = read_object(folder / project.FILE, "project.json")["branch"]
-    with _clean_environment():
-        try:
-            with Repo.init(folder, initial_branch=branch) as made:
-                with made.git.custom_environment(**who):
-                    quiet = [
-                        "-c",
-                        "core.hooksPath=/dev/null",
-                        "-c",
-                        "core.autocrlf=false",
-                        "-c",
-                        "core.safecrlf=false",
-                    ]
-                    made.git.execute(["git", *quiet, "add", "--all", "--", "."])
-                    made.git.execute(
-                        ["git", *quiet, "add", "--force", "--", str(project.FILE), str(project.QUEUE)]
-                    )
-                    message = f"Start {name_of(folder)} with Orkestra"
-                    made.git.execute(
-                        ["git", *quiet, "commit", "--quiet", "--no-verify", "--message", message]
-                    )
-        except GitCommandError as error:
-            said = str(error.stderr).replace("stderr:", "").strip(" '\n").splitlines()
-            raise OrkestraError(
-                EX_CANNOT_WRITE,
-                f"Git could not make the first commit: {printable(said[-1] if said else error.status)}",
-            ) from error
+    safe = ["-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", "-c", "core.safecrlf=false"]
+    message = f"Start {name_of(folder)} with Orkestra"
+    try:
+        with _clean_environment(), Repo.init(folder, initial_branch=branch) as made:
+            who = repo.author(*repo.identity(repo.config(folder, "user.name", "user.email")))
+            with made.git.custom_environment(**who):
+                made.git.execute(["git", *safe, "add", "--all", "--", "."])
+                # A template or a user's own excludes may ignore what a project cannot do without.
+                made.git.execute(
+                    ["git", *safe, "add", "--force", "--", str(project.FILE), str(project.QUEUE)]
+                )
+                made.git.execute(["git", *safe, "commit", "--quiet", "--no-verify", "--message", message])
+    except GitCommandError as error:
+        said = str(error.stderr).replace("stderr:", "").strip(" '\n").splitlines()
+        why = printable(said[-1] if said else error.status)
+        raise OrkestraError(EX_CANNOT_WRITE, f"Git could not make the first commit: {why}") from error
 
 
 def name_of(folder: Path) -> str:

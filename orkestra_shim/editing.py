@@ -13,7 +13,7 @@ from orkestra_shim.project import Project
 
 
 def _edit(found: Project, change: Callable[[dict[str, Any]], str]) -> str:
-    """Applies `change` to the queue's top object under a lock, checks the whole result and replaces the file."""
+    """Applies `change` to the queue under a lock, checks the whole result and replaces the file."""
     if not board.on_branch(found):
         raise OrkestraError(
             EX_USAGE,
@@ -33,12 +33,14 @@ def _edit(found: Project, change: Callable[[dict[str, Any]], str]) -> str:
 
 
 def _check(text: str, path: Path, name: str) -> None:
-    """The result must be a queue. What is wrong is the new task's doing: its place in the file helps nobody."""
+    """The result must be a queue. What is wrong came with the change: its line would help nobody."""
     try:
         queue.Document(text, str(path))
     except OrkestraError as error:
         place = error.message.partition(": ")
-        raise OrkestraError(EX_USAGE, f"nothing was changed: {printable(place[2] or error.message)}", error.hint) from error
+        raise OrkestraError(
+            EX_USAGE, f"nothing was changed: {printable(place[2] or error.message)}", error.hint
+        ) from error
 
 
 def add(found: Project, fields: dict[str, Any]) -> str:
@@ -49,7 +51,9 @@ def add(found: Project, fields: dict[str, Any]) -> str:
         taken = [raw["id"] for raw in tasks]
         name = fields.get("id") or queue.new_id(taken)
         if name in taken:
-            raise OrkestraError(EX_USAGE, f"there is a task '{printable(name)}' already", "choose another --id")
+            raise OrkestraError(
+                EX_USAGE, f"there is a task '{printable(name)}' already", "choose another --id"
+            )
         tasks.append({"id": name, **{key: value for key, value in fields.items() if key != "id"}})
         return str(name)
 
@@ -62,7 +66,9 @@ def accept(found: Project, name: str) -> str:
     def change(top: dict[str, Any]) -> str:
         raw = _find(top, name)
         if raw.get("status") != "proposed":
-            raise OrkestraError(EX_USAGE, f"{printable(name)} is not a proposal: it is {raw.get('status', 'pending')}")
+            raise OrkestraError(
+                EX_USAGE, f"{printable(name)} is not a proposal: it is {raw.get('status', 'pending')}"
+            )
         raw["status"] = "pending"
         return name
 
@@ -70,7 +76,7 @@ def accept(found: Project, name: str) -> str:
 
 
 def retry(found: Project, name: str, outcome: str | None, note: str) -> str:
-    """Puts a task back to work: outcomes up to `outcome` no longer count for it. The note is for the agent."""
+    """Puts a task back to work: outcomes up to `outcome` no longer count. The note is for the agent."""
 
     def change(top: dict[str, Any]) -> str:
         raw = _find(top, name)
@@ -89,4 +95,6 @@ def _find(top: dict[str, Any], name: str) -> dict[str, Any]:
     for raw in top["tasks"]:
         if isinstance(raw, dict) and raw.get("id") == name:
             return raw
-    raise OrkestraError(EX_USAGE, f"there is no task '{printable(name[:80])}'", "orkestra task list shows them")
+    raise OrkestraError(
+        EX_USAGE, f"there is no task '{printable(name[:80])}'", "orkestra task list shows them"
+    )

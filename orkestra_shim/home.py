@@ -117,6 +117,6 @@ def expand(path: str) -> str:
 
 
 def cache_folder() -> Path:
-    """Orkestra's cache: ${XDG_CACHE_HOME:-~/.cache}/orkestra (a relative XDG_CACHE_HOME is ignored, as XDG says)."""
+    """${XDG_CACHE_HOME:-~/.cache}/orkestra; a relative XDG_CACHE_HOME is ignored, as XDG says."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return Path(base if base.startswith("/") else user_home() + "/.cache") / "orkestra"

@@ -52,3 +52,9 @@ def _reason(name: str) -> str:
     if lower.split(".", 1)[0] in _RESERVED:
         return "it is reserved"
     return ""
+
+
+def fitting(text: str) -> str:
+    """A name made of `text` (a folder's name, say): what is not allowed becomes a dash."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:64].rstrip(".-")
+    return name if name and not _reason(name) else "project"

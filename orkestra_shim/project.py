@@ -1,4 +1,4 @@
-"""Projects: reading config/project.json, the pointer to the active one, and the rule which project a command means."""
+"""Projects: config/project.json, the pointer to the active one, and which project a command means."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ID = re.compile(r"[0-9a-f]{12}\Z")
 
 @dataclass(frozen=True)
 class Project:
-    """A project that was found and whose project.json is sound. `path` is the absolute path of its checkout."""
+    """A project whose project.json is sound. `path` is the absolute path of its checkout."""
 
     path: Path
     data: dict[str, Any]
@@ -63,13 +63,13 @@ def new_id() -> str:
     return os.urandom(6).hex()
 
 
-# --- reading ---------------------------------------------------------------------------------------------------------
+# --- reading ------------------------------------------------------------------------------------------------
 
 
 def load(path: Path, branch: str = "") -> Project:
     """The project whose checkout is `path`.
 
-    Where the checkout is on a branch that lacks config/project.json, the file is read from `branch`, if given.
+    Where the checkout is on a branch without config/project.json, it is read from `branch`, if given.
     Raises OrkestraError 65 or 78.
     """
     path = Path(os.path.realpath(path))
@@ -113,7 +113,7 @@ def _shown(path: Path) -> str:
 
 
 def check_settings(data: dict[str, Any], raw: bytes, where: str) -> None:
-    """Raises OrkestraError 65 naming file and line of the first thing in project.json that is not as it must be."""
+    """Raises OrkestraError 65 naming file and line of the first thing that is not as it must be."""
 
     def wrong(key: str, expected: str) -> OrkestraError:
         place = raw.find(f'"{key}"'.encode())
@@ -149,7 +149,7 @@ def _is_branch(value: object) -> bool:
 
 
 def is_share(value: object) -> bool:
-    """Whether `value` may stand in workspace.share: a folder below the project, or {"path": ..., "mode": "ro"|"rw"}."""
+    """Whether `value` may stand in workspace.share: a folder below the project, or {"path", "mode"}."""
     if isinstance(value, dict):
         return is_share(value.get("path")) and value.get("mode", "ro") in ("ro", "rw")
     if (
@@ -212,7 +212,7 @@ _RULES = (
 )
 
 
-# --- the pointer -----------------------------------------------------------------------------------------------------
+# --- the pointer --------------------------------------------------------------------------------------------
 
 
 def pointer_file(home: Home) -> Path:
@@ -221,7 +221,7 @@ def pointer_file(home: Home) -> Path:
 
 
 def read_pointer(home: Home) -> dict[str, Any]:
-    """The pointer: name, path, id and branch of the active project, and `known`, projects outside of PROJECTS."""
+    """Name, path, id and branch of the active project, and `known`: projects outside of PROJECTS."""
     try:
         raw = pointer_file(home).read_bytes()
     except FileNotFoundError:
@@ -267,7 +267,7 @@ def _known(pointer: dict[str, Any]) -> list[dict[str, str]]:
     return [one for one in good if all(isinstance(one.get(key), str) for key in ("name", "path", "branch"))]
 
 
-# --- which project ---------------------------------------------------------------------------------------------------
+# --- which project ------------------------------------------------------------------------------------------
 
 
 def find(home: Home, projects: Path, wanted: str | None) -> Project:

@@ -133,6 +133,12 @@ def identity(settings: Mapping[str, str]) -> tuple[str, str]:
     return (name, mail) if name and mail else ("Orkestra", "orkestra@localhost")
 
 
+def author(name: str, mail: str) -> dict[str, str]:
+    """The environment by which a commit gets this author and committer."""
+    who = {"NAME": name, "EMAIL": mail}
+    return {f"GIT_{role}_{key}": text for role in ("AUTHOR", "COMMITTER") for key, text in who.items()}
+
+
 def is_true(value: str) -> bool:
     """Whether a setting's text is one of Git's words for yes."""
     return value.lower() in ("true", "yes", "on", "1")

@@ -12,7 +12,7 @@ from orkestra_shim.settings import Value
 
 
 def folder(home: Home) -> Path:
-    """SCRIPTS: named by the environment, else in the package (pip), else in the checkout. Raises OrkestraError 78."""
+    """SCRIPTS: named by the environment, else in the package (pip), else in the checkout. Raises 78."""
     named = os.environ.get("ORKESTRA_SCRIPTS", "")
     for candidate in (
         Path(named) if named.startswith("/") else None,
@@ -51,7 +51,7 @@ def environment(home: Home, values: Mapping[str, Value]) -> dict[str, str]:
 
 
 def become(home: Home, values: Mapping[str, Value], name: str, arguments: list[str]) -> None:
-    """Replaces this process by a script: signals, terminal and exit code are then its own. Does not return."""
+    """Replaces this process by a script: signals, terminal and exit code are then its own."""
     import sys
 
     path = find(home, name)
@@ -66,7 +66,7 @@ def become(home: Home, values: Mapping[str, Value], name: str, arguments: list[s
 def follow(
     home: Home, values: Mapping[str, Value], name: str, arguments: list[str], line: Callable[[str], None]
 ) -> int:
-    """Runs a script in a process group of its own, gives `line` each line it prints, and returns its exit code.
+    """Runs a script in its own process group, gives `line` each line it prints, returns its exit code.
 
     Its stderr is ours. INT, TERM and HUP that reach us meanwhile are passed on to it, and it is waited for.
     """

@@ -1,7 +1,7 @@
 """Settings of CONFIG/settings.env and the keys of CONFIG/api-keys.env.
 
-A value in the process environment wins over the file, the file over the default; so that nothing an environment
-happens to carry opens the sandbox, ORKESTRA_SANDBOX_READ is read from the file only.
+A value in the process environment wins over the file, the file over the default; so that nothing an
+environment happens to carry opens the sandbox, ORKESTRA_SANDBOX_READ is read from the file only.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KEY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 
 @dataclass(frozen=True)
 class Value:
-    """One effective setting: its text and where it comes from (`environment`, `settings.env:LINE` or `default`)."""
+    """A setting in force and where it is from: `environment`, `settings.env:LINE` or `default`."""
 
     key: str
     text: str
@@ -175,7 +175,7 @@ def _read(path: Path, what: str) -> list[_Line]:
 
 
 def api_keys(home: Home) -> dict[str, str]:
-    """Names and values of CONFIG/api-keys.env that are not empty; a variable of the same name in the environment wins.
+    """Names and values of CONFIG/api-keys.env that are not empty; the environment's value wins.
 
     Raises OrkestraError 78 when others may read the file.
     """
@@ -204,7 +204,7 @@ def need_private(path: Path) -> None:
 
 
 def put(home: Home, key: str, text: str) -> None:
-    """Writes one setting into settings.env, in its place if it is there, leaving every other line as it is."""
+    """Writes one setting into settings.env, in its place if it is there; other lines stay."""
     if key not in _CHECKS:
         raise OrkestraError(
             EX_CONFIG, f"unknown setting {printable(key)}", "known settings: " + ", ".join(KEYS)

@@ -42,7 +42,7 @@ def find(home: Home, name: str) -> Path:
 
 
 def render(template: Path, target: Path, values: Mapping[str, object]) -> None:
-    """Copies `template` into the folder `target`, rendering. Raises OrkestraError 65 naming template file and line."""
+    """Copies `template` into the folder `target`, rendering. Raises 65 naming template file and line."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
     from jinja2.sandbox import SandboxedEnvironment
 

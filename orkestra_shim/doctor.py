@@ -1,0 +1,172 @@
+"""`orkestra doctor`: what is missing on this machine, and the command that mends it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from orkestra_shim import home as home_module
+from orkestra_shim import project, repo, scripts, settings
+from orkestra_shim.errors import EX_OK, EX_UNAVAILABLE, OrkestraError
+from orkestra_shim.home import Home
+from orkestra_shim.settings import Value
+
+GOOD, WARNING, MISSING = "ok", "note", "missing"
+_LEAST_SPACE = 1 << 30  # bytes free below which a run is likely to end with a full disk
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: its state, what was found, and what mends it."""
+
+    name: str
+    state: str
+    text: str
+    cure: str = ""
+
+    @property
+    def mark(self) -> str:
+        """Its state, as wide as the widest."""
+        return f"{self.state:<7}"
+
+    def as_dict(self) -> dict[str, str]:
+        """For programs."""
+        return {"name": self.name, "state": self.state, "text": self.text, "cure": self.cure}
+
+
+def exit_code(found: list[Finding]) -> int:
+    """0 when nothing is missing, else 69."""
+    return EX_UNAVAILABLE if any(one.state == MISSING for one in found) else EX_OK
+
+
+def examine() -> list[Finding]:
+    """Looks at everything; never raises for what it finds."""
+    found = [_bash(), _git(), *_tools(), _python()]
+    try:
+        home = home_module.open_home()
+        values = settings.load(home)
+    except OrkestraError as error:
+        return [*found, Finding("settings", MISSING, error.message, error.hint)]
+    found.append(Finding("settings", GOOD, f"home {home.folder}"))
+    found += [_sandbox(home, values), _keys(home), *_space(home, values), *_agents(home, values)]
+    return found
+
+
+def _first_line(command: list[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    lines = done.stdout.decode("utf-8", "replace").splitlines()
+    return lines[0] if lines and done.returncode == 0 else ""
+
+
+def _bash() -> Finding:
+    text = _first_line(["bash", "-c", 'echo "${BASH_VERSINFO[0]} ${BASH_VERSINFO[1]} $BASH_VERSION"'])
+    major, minor, full = ([*text.split(" ", 2), "", "", ""])[:3]
+    if major.isdigit() and minor.isdigit() and (int(major), int(minor)) >= (5, 1):
+        return Finding("bash", GOOD, full)
+    return Finding(
+        "bash", MISSING, f"Bash 5.1 or newer is needed, this is {full or 'none'}", "apt-get install bash"
+    )
+
+
+def _git() -> Finding:
+    try:
+        repo.need_version()
+    except OrkestraError as error:
+        return Finding("git", MISSING, error.message, error.hint)
+    return Finding("git", GOOD, ".".join(map(str, repo.version())))
+
+
+def _tools() -> Iterator[Finding]:
+    for command, package in (("setpriv", "util-linux"), ("flock", "util-linux"), ("timeout", "coreutils")):
+        path = shutil.which(command)
+        if path:
+            yield Finding(command, GOOD, path)
+        else:
+            yield Finding(command, MISSING, "not installed", f"apt-get install {package}")
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    lacking = []
+    for module in ("click", "dotenv", "git", "jinja2", "pyjq", "rich", "sh"):
+        try:
+            __import__(module)
+        except ImportError:
+            lacking.append(module)
+    if lacking:
+        cure = (
+            f"{home_module.framework_root()}/bin/orkestra --setup-only; or: pip install --upgrade orkestra-ai"
+        )
+        return Finding("python", MISSING, f"{version} in {sys.prefix} lacks {', '.join(lacking)}", cure)
+    return Finding("python", GOOD, f"{version} in {sys.prefix}")
+
+
+def _sandbox(home: Home, values: dict[str, Value]) -> Finding:
+    mode = values["ORKESTRA_SANDBOX"]
+    if mode.text == "off":
+        return Finding("sandbox", WARNING, f"switched off ({mode.source}): agents can reach all that you can")
+    try:
+        code, said = scripts.capture(home, values, "SAFETY/sandbox.sh", ["--probe"], 30.0)
+    except OrkestraError as error:
+        return Finding("sandbox", MISSING, error.message, error.hint)
+    except Exception as error:  # sh raises many kinds when a command hangs or cannot start
+        return Finding("sandbox", MISSING, f"its probe failed: {type(error).__name__}")
+    if code == 0:
+        return Finding("sandbox", GOOD, "bubblewrap works")
+    lines = [line.strip().removeprefix("orkestra: ") for line in said.splitlines() if line.strip()]
+    cure = " ".join(lines[1:]) or "apt-get install bubblewrap"
+    return Finding("sandbox", MISSING, lines[0] if lines else "bubblewrap does not work", cure)
+
+
+def _keys(home: Home) -> Finding:
+    path = home.config / "api-keys.env"
+    try:
+        names = sorted(settings.api_keys(home))
+    except OrkestraError as error:
+        return Finding("keys", MISSING, error.message, error.hint)
+    if not names:
+        return Finding("keys", GOOD, "none; plain commands and tools with their own login need none")
+    return Finding("keys", GOOD, f"{', '.join(names)} in {path}")
+
+
+def _space(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
+    places = {
+        "projects": values["ORKESTRA_PROJECTS"].text,
+        "workspaces": values["ORKESTRA_WORKSPACES_DIR"].text,
+    }
+    for name, text in {**places, "logs": str(home.logs)}.items():
+        folder = Path(text)
+        while not folder.exists():
+            folder = folder.parent
+        if not os.access(folder, os.W_OK):
+            yield Finding(name, MISSING, f"{text} cannot be written", f"ls -ld {repo.quote(str(folder))}")
+            continue
+        free = shutil.disk_usage(folder).free
+        size = f"{free / (1 << 30):.1f} GiB free ({text})"
+        yield Finding(name, GOOD if free >= _LEAST_SPACE else WARNING, size)
+
+
+def _agents(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
+    """The agents that the active project names."""
+    from orkestra_shim.agents import Agents
+
+    try:
+        found = project.find(home, settings.projects(values), None)
+        keys = settings.api_keys(home)
+        known = Agents(scripts.folder(home), home.config, keys)
+    except OrkestraError:
+        return
+    for name in found.data.get("agents", []) or ["shell"]:
+        agent = known.get(name)
+        if agent.problem:
+            yield Finding(f"agent {name}", MISSING, agent.problem)
+        else:
+            yield Finding(f"agent {name}", GOOD, agent.binary or agent.adapter)
