@@ -31,8 +31,7 @@ main() {
   for gate in "${!gates[@]}"; do
     gates::collect "${gates[gate]##*/}" "${outputs[gate]}" "${pids[gate]}"
   done
-  printf '%s' "$table" >"$1/gates.tsv.new"
-  mv -f -- "$1/gates.tsv.new" "$1/gates.tsv"
+  printf '%s' "$table" >"$1/gates.tsv"
   exit "$worst"
 }
 

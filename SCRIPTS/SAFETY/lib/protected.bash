@@ -8,11 +8,13 @@ PROTECTED_ALLOWED=()                     # the task's allow_paths
 readonly PROTECTED_RUNNERS='sh|bash|dash|zsh|python|python3|node|ruby|perl|php|deno|bun|Rscript|source|.|exec|env|time|timeout|make|pytest|npx'
 
 protected::load() {
-  local kind pattern
-  while IFS=$'\t' read -r kind pattern; do
-    [[ $kind != '#'* && -n $pattern ]] || continue
-    PROTECTED_KINDS+=("$kind") PROTECTED_PATTERNS+=("$pattern")
-  done <"$ORKESTRA_SCRIPTS/SAFETY/lib/protected.tsv"
+  local row
+  local -a rows
+  mapfile -t rows <"$ORKESTRA_SCRIPTS/SAFETY/lib/protected.tsv"
+  for row in "${rows[@]}"; do
+    [[ $row == [!#]*$'\t'* ]] || continue
+    PROTECTED_KINDS+=("${row%%$'\t'*}") PROTECTED_PATTERNS+=("${row#*$'\t'}")
+  done
 }
 
 # protected::read_check FILE: the programs in the check's command, as paths in the tree. A file that it merely looks at
