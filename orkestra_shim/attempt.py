@@ -423,6 +423,10 @@ class Attempts:
         """The body of an outcome record; number, chain and hashes come with the landing."""
         votes = self.votes_of(work.task.id)
         last = votes[max(votes, key=lambda name: int(name.split("-")[1]))] if votes else None
+        if change:
+            last = next((vote for vote in reversed(votes.values()) if vote["decision"] == "approve"
+                         and vote["subject"]["patch_id"] == change["patch_id"]), last)
+            why = last["why"] if last else why
         body = {"task": work.task.id, "title": work.task.title, "attempt": work.number, "decision": decision,
                 "why": why, "agent": work.agent, "reviewed_by": last["reviewed_by"] if last else "none",
                 "evidence": work.evidence, "gates": work.gates, "votes": list(votes),

@@ -35,9 +35,6 @@ class Landings:
         landed = {"commit": _object(change), "base": _object(base), "tree": _object(tree),
                   "diff_sha256": subject["diff_sha256"], "patch_id": patch_id[:80], "files": _number(count)}
         draft = self.attempts.outcome(work, "landed", "", landed)
-        last = self.attempts.votes_of(work.task.id)
-        approved = [vote for vote in last.values() if vote["decision"] == "approve"]
-        draft["why"] = approved[-1]["why"] if approved else "accepted"
         work.recording = True
         return self._write(name, [draft, *self._waiting(work.task.id)], [])
 

@@ -1,0 +1,126 @@
+"""The landed changes that outcomes name, found in a branch's history: commits, diffs, patch ids, in four Git processes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .plumbing import DIFF, Git, environment
+
+_OUTCOME = re.compile(r"^Orkestra-Outcome: (outcome-[0-9]{3,12})\s*$", re.MULTILINE)
+_REVERTS = re.compile(r"This reverts commit ([0-9a-f]{40,64})")
+
+
+@dataclass
+class Commit:
+    """One commit of the branch's history."""
+
+    name: str
+    tree: str
+    parents: list[str]
+
+
+@dataclass
+class History:
+    """Everything reachable from a head."""
+
+    commits: dict[str, Commit] = field(default_factory=dict)
+    by_outcome: dict[str, list[str]] = field(default_factory=dict)
+    reverted: dict[str, str] = field(default_factory=dict)
+
+
+def read_history(git: Git, head: str) -> History:
+    """The branch's commits with their trailers, through one git log."""
+    history = History()
+    out = git.run("log", "--no-color", "--format=%H%x1f%T%x1f%P%x1f%B%x1e", head).decode("utf-8", "replace")
+    for entry in out.split("\x1e"):
+        parts = entry.lstrip("\n").split("\x1f", 3)
+        if len(parts) < 4:
+            continue
+        name, tree, parents, body = parts
+        history.commits[name] = Commit(name, tree, parents.split())
+        for outcome in _OUTCOME.findall(body):
+            history.by_outcome.setdefault(outcome, []).append(name)
+        for reverted in _REVERTS.findall(body):
+            history.reverted.setdefault(reverted, name)
+    return history
+
+
+def diffs(git: Git, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+    """{(tree, tree): diff} of pairs of tree ids, in the form whose hash is recorded.
+
+    Runs in an empty Git directory that only borrows the objects: neither the project's settings nor its
+    attributes can change a byte.
+    """
+    wanted = list(dict.fromkeys(pairs))
+    if not wanted:
+        return {}
+    with tempfile.TemporaryDirectory(prefix="orkestra-verify-") as place:
+        bare = Path(place)
+        (bare / "objects").mkdir()
+        (bare / "refs").mkdir()
+        (bare / "HEAD").write_text("ref: refs/heads/none\n", encoding="utf-8")
+        if any(len(tree) == 64 for pair in wanted for tree in pair):
+            (bare / "config").write_text("[core]\nrepositoryformatversion=1\n[extensions]\nobjectformat=sha256\n",
+                                         encoding="utf-8")
+        command = ["git", "--no-replace-objects", f"--git-dir={bare}", "-c", "core.bare=true", "-c",
+                   "core.attributesFile=/dev/null", "diff-tree", "--stdin", *DIFF]
+        env = {**environment(), "GIT_OBJECT_DIRECTORY": str(git.git_dir / "objects")}
+        asked = "".join(f"{one} {two}\n" for one, two in wanted).encode()
+        out = subprocess.run(command, input=asked, capture_output=True, env=env, cwd="/", check=False).stdout
+    return _split(out, wanted)
+
+
+def _split(out: bytes, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+    """A header is a line of two ids; no line of a diff begins with a hexadecimal digit at its place."""
+    found: dict[tuple[str, str], bytes] = {}
+    marks = []
+    at = 0
+    for pair in wanted:
+        header = f"{pair[0]} {pair[1]}\n".encode()
+        start = at if out.startswith(header, at) else out.find(b"\n" + header, at) + 1
+        if not out.startswith(header, start):
+            continue  # objects that are missing: nothing was printed for this pair
+        marks.append((pair, start, start + len(header)))
+        at = start + len(header)
+    ends = [start for _, start, _ in marks[1:]] + [len(out)]
+    for (pair, _, begin), end in zip(marks, ends, strict=True):
+        found[pair] = out[begin:end]
+    return found
+
+
+def patch_ids(patches: Iterable[bytes]) -> list[str]:
+    """`git patch-id --stable` of each, '-' for an empty one, through one process."""
+    numbered = list(patches)
+    asked = b"".join(b"commit %040x\n" % (number + 1) + patch for number, patch in enumerate(numbered))
+    done = subprocess.run(["git", "patch-id", "--stable"], input=asked, capture_output=True, env=environment(),
+                          cwd="/", check=False)
+    ids = ["-"] * len(numbered)
+    for line in done.stdout.decode().splitlines():
+        patch, _, number = line.partition(" ")
+        ids[int(number, 16) - 1] = patch
+    return ids
+
+
+def edited(git: Git, head: str, *folders: str) -> list[tuple[str, str, str]]:
+    """(commit, letter, path) of every file below folders that a commit of the history changed or deleted."""
+    out = git.run("log", "--no-color", "--full-history", "-m", "--no-renames", "--diff-filter=MDT", "-z",
+                  "--name-status", "--format=%x1e%H", head, "--", *folders)
+    found = []
+    for entry in out.decode("utf-8", "surrogateescape").split("\x1e")[1:]:
+        words = [word.strip("\n") for word in entry.split("\0")]
+        words = [word for word in words if word]
+        found += [(words[0], letter, path) for letter, path in zip(words[1::2], words[2::2], strict=False)]
+    return found
+
+
+def git_directory(repository: Path) -> Path | None:
+    """The common Git directory of a checkout or a bare repository, or None."""
+    done = subprocess.run(["git", "-C", os.fspath(repository), "rev-parse", "--path-format=absolute",
+                           "--git-common-dir"], capture_output=True, env=environment(), check=False)
+    return Path(os.fsdecode(done.stdout.rstrip(b"\n"))) if done.returncode == 0 else None

@@ -1,0 +1,351 @@
+"""Does everything that the records say hold? Hashes, chain, tallies, and the binding to what landed.
+
+An unsigned chain shows consistency, not authorship: whoever rewrites all of it consistently is found
+only against a commit that was pinned elsewhere (`since`).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import canonical, changes, committee, records
+from .errors import EX_DATA, OrkestraError
+from .plumbing import Git
+
+_DERIVED = ("tally", "decision", "why", "reviewed_by")
+
+
+@dataclass
+class Report:
+    """findings: (record, what does not hold), the first record first; notes: what a person may want to know."""
+
+    findings: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Nothing was found wrong."""
+        return not self.findings
+
+
+def verify(repo_path: Path, branch: str, since: str | None = None) -> Report:
+    """Check every record on a branch of a project. Raises 65 when there is no such project, branch or commit."""
+    git_dir = changes.git_directory(repo_path)
+    if git_dir is None:
+        raise OrkestraError(EX_DATA, f"{repo_path} is not a Git repository")
+    git = Git(git_dir)
+    head = git.commit(f"refs/heads/{branch}") or git.commit(f"refs/remotes/origin/{branch}")
+    if head is None:
+        raise OrkestraError(EX_DATA, f"the project has no branch {branch!r}")
+    check = _Check(git, head)
+    check.records()
+    check.history_edits()
+    check.checkout(repo_path, branch)
+    if since is not None:
+        check.since(since)
+    return check.report
+
+
+class _Check:
+    """One verification; each method adds to the report."""
+
+    def __init__(self, git: Git, head: str) -> None:
+        self.git, self.head = git, head
+        self.report = Report()
+        self.tree = git.tree(head, records.VOTES, records.OUTCOMES)
+        self.blobs = dict(zip(self.tree, (data for _, _, data in git.blobs(b for _, b in self.tree.values())),
+                              strict=True))
+        self.votes: dict[str, dict[str, Any]] = {}
+        self.outcomes: dict[str, dict[str, Any]] = {}
+
+    def find(self, record: str, text: str) -> None:
+        self.report.findings.append((record, text))
+
+    def guarded(self, record: str, step: Any, *args: Any) -> None:
+        """A record whose fields are not what they should be is a finding, never a traceback."""
+        try:
+            step(*args)
+        except OrkestraError as error:
+            self.find(record, error.message)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            self.find(record, f"a field is missing or of the wrong kind ({type(error).__name__}: {error})")
+
+    # --- each record -----------------------------------------------------------------------------------------
+
+    def records(self) -> None:
+        paths = [path for path in self.tree if not path.rsplit("/", 1)[-1].startswith(".")]
+        for path in [path for path in paths if not records.is_record(path)]:
+            self.find(path, "is no record, or stands in the wrong place")
+        known = sorted((records.parse_id(path.rsplit("/", 1)[-1][:-5]), path) for path in paths
+                       if records.is_record(path))
+        broken: dict[str, list[str]] = {}
+        for (kind, number), path in known:
+            name = records.record_id(kind, number)
+            try:
+                (self.votes if kind == "vote" else self.outcomes)[name] = self._load(path)
+            except OrkestraError as error:
+                broken[name] = [error.message]
+            if name in broken or path not in self.tree:
+                continue
+            broken[name] = self._form(path, (self.votes if kind == "vote" else self.outcomes)[name])
+        self.report.counts = {"outcomes": len(self.outcomes), "votes": len(self.votes)}
+        self.landed = _Landed(self)
+        self._walk(broken)
+
+    def _load(self, path: str) -> dict[str, Any]:
+        if self.tree[path][0] != "100644":
+            raise OrkestraError(EX_DATA, f"{path}: is not a plain file")
+        return records.load(self.blobs[path], path)
+
+    def _form(self, path: str, record: dict[str, Any]) -> list[str]:
+        problems = []
+        try:
+            if canonical.pretty(record) != self.blobs[path]:
+                problems.append(f"{path}: its bytes are not the one form that a record has")
+            if record["format"].startswith("orkestra.outcome/") and record.get("sha256") != canonical.digest(record):
+                problems.append(f"{path}: its own hash does not fit its content")
+        except OrkestraError as error:
+            problems.append(f"{path}: {error.message}")
+        return problems
+
+    def _walk(self, broken: dict[str, list[str]]) -> None:
+        """Outcomes in order, each after its votes; then votes that no outcome names."""
+        named: dict[str, str] = {}
+        previous: dict[str, Any] | None = None
+        everything = sorted({*self.outcomes, *(name for name in broken if name.startswith("outcome-"))},
+                            key=records.parse_id)
+        for name in everything:
+            outcome = self.outcomes.get(name)
+            if outcome is not None:
+                self.guarded(name, self._its_votes, name, outcome, named, broken)
+            for problem in broken.pop(name, []):
+                self.find(name, problem)
+            if outcome is not None:
+                self.guarded(name, self._chain, name, outcome, previous)
+                self.guarded(name, self._outcome, name, outcome)
+                previous = outcome
+        for name in sorted({*self.votes, *(name for name in broken if name.startswith("vote-"))},
+                           key=records.parse_id):
+            for problem in broken.pop(name, []):
+                self.find(name, problem)
+            if name not in named:
+                self.find(name, "no outcome names this vote")
+
+    def _chain(self, name: str, outcome: dict[str, Any], previous: dict[str, Any] | None) -> None:
+        number = records.parse_id(name)[1]
+        expected = None if previous is None else previous["sha256"]
+        before = 0 if previous is None else records.parse_id(previous["id"])[1]
+        if outcome["previous"] != expected:
+            after = "nothing" if previous is None else previous["id"]
+            self.find(name, f"the chain is broken: its `previous` is not the hash of {after}, which stands before it")
+        elif number != before + 1:
+            self.report.notes.append(f"{records.record_id('outcome', before + 1)} does not exist: the number was "
+                                     f"drawn, but {name} follows {previous['id'] if previous else 'nothing'}")
+
+    def _its_votes(self, name: str, outcome: dict[str, Any], named: dict[str, str],
+                   broken: dict[str, list[str]]) -> None:
+        for entry in outcome["votes"]:
+            vote_id = entry["id"]
+            for problem in broken.pop(vote_id, []):
+                self.find(vote_id, problem)
+            vote = self.votes.get(vote_id)
+            if vote is None:
+                self.find(name, f"it names {vote_id}, which is not there")
+                continue
+            if vote_id in named:
+                self.find(vote_id, f"two outcomes name it: {named[vote_id]} and {name}")
+            named[vote_id] = name
+            if entry["sha256"] != canonical.digest(vote):
+                self.find(vote_id, f"its hash is not the one in {name}")
+            if vote["task"] != outcome["task"]:
+                self.find(vote_id, f"it is about the task {vote['task']!r}, {name} about {outcome['task']!r}")
+            self.guarded(vote_id, self._vote, vote_id, vote)
+
+    # --- votes -----------------------------------------------------------------------------------------------
+
+    def _vote(self, name: str, vote: dict[str, Any]) -> None:
+        members = [entry["member"] for entry in vote["electorate"]]
+        voted = [ballot["member"] for ballot in vote["ballots"]]
+        absent = [entry["member"] for entry in vote["absent"]]
+        if len(set(members)) != len(members) or sorted(voted + absent) != sorted(members):
+            self.find(name, "ballots and absent members are not exactly the electorate")
+        if set(vote["recused"]) & set(members):
+            self.find(name, "a recused member is in the electorate")
+        if not set(vote["weights"]) <= set(members) or any(
+                type(weight) is not int or weight < 0 for weight in vote["weights"].values()):
+            self.find(name, "its weights are not whole numbers of its members")
+        heads = [entry for entry in vote["electorate"] if entry["kind"] != "program"] or vote["electorate"]
+        if type(vote["quorum"]) is not int or vote["quorum"] < max(1, -(-len(heads) * 6 // 10)):
+            self.find(name, "its quorum is below six tenths of the electorate")
+        for ballot in vote["ballots"]:
+            problem = committee.valid_ballot({**ballot, "reason": ballot["reason"] or "-"})
+            if isinstance(problem, str):
+                self.find(name, f"the ballot of {ballot['member']}: {problem}")
+        body = {key: value for key, value in vote.items() if key not in _DERIVED}
+        counted = committee.decide(body)
+        for key in _DERIVED:
+            if vote[key] != counted[key]:
+                shown = f"{vote[key]!r}, its ballots give {counted[key]!r}" if key != "tally" else "not its ballots"
+                self.find(name, f"its {key} is {shown}")
+
+    # --- outcomes --------------------------------------------------------------------------------------------
+
+    def _outcome(self, name: str, outcome: dict[str, Any]) -> None:
+        if outcome["decision"] not in records.STATUS:
+            self.find(name, f"its decision {outcome['decision']!r} is none that there is")
+        if outcome["decision"] != "landed":
+            if "change" in outcome:
+                self.find(name, f"it is {outcome['decision']}, and yet names a change")
+            return
+        change = outcome["change"]
+        for item in outcome["evidence"]:
+            if item["exit"] != 0:
+                self.find(name, f"it landed although the check ended with {item['exit']}")
+            if item["tree"] != change["tree"]:
+                self.find(name, "its check ran on another tree than the one that landed")
+        for gate in outcome["gates"]:
+            if gate["passed"] is not True:
+                self.find(name, f"it landed although the gate {gate['gate']} refused it")
+        self.landed.check(name, change)
+        self._approved(name, outcome, change)
+
+    def _approved(self, name: str, outcome: dict[str, Any], change: dict[str, Any]) -> None:
+        patch = self.landed.patch_id(change)
+        approving = [vote for entry in outcome["votes"] if (vote := self.votes.get(entry["id"])) is not None
+                     and vote["decision"] == "approve" and vote["kind"] == "review"]
+        fitting = [vote for vote in approving if vote["subject"]["diff_sha256"] == change["diff_sha256"]
+                   or (patch not in ("", "-") and vote["subject"]["patch_id"] == patch)]
+        if not fitting:
+            self.find(name, "it landed without an approving vote on exactly this change" if not approving
+                      else "its approving vote was on another change than the one that landed")
+        elif outcome["reviewed_by"] not in [vote["reviewed_by"] for vote in fitting]:
+            self.find(name, f"it says it was reviewed by {outcome['reviewed_by']!r}; the vote says otherwise")
+
+    # --- around the records ----------------------------------------------------------------------------------
+
+    def history_edits(self) -> None:
+        for commit, letter, path in changes.edited(self.git, self.head, records.VOTES, records.OUTCOMES):
+            if records.is_record(path):
+                done = {"D": "deleted", "T": "replaced"}.get(letter, "edited")
+                self.find(path.rsplit("/", 1)[-1][:-5], f"{path} was {done} by commit {commit[:12]}")
+
+    def checkout(self, place: Path, branch: str) -> None:
+        """The files in the checkout are the branch's own bytes, where it is on that branch."""
+        code, out, _ = self.git.attempt("symbolic-ref", "--quiet", "HEAD")
+        if not (place / ".git").exists() or code != 0 or out.decode().strip() != f"refs/heads/{branch}":
+            return
+        for path in self.tree:
+            if records.is_record(path):
+                problem = _differs(place / path, self.blobs[path])
+                if problem:
+                    self.find(path.rsplit("/", 1)[-1][:-5], f"{path} {problem}")
+        for folder in (records.VOTES, records.OUTCOMES):
+            for parent, _, names in os.walk(place / folder):
+                for file in sorted(names):
+                    path = str((Path(parent) / file).relative_to(place))
+                    if records.is_record(path) and path not in self.tree:
+                        self.find(file[:-5], f"{path} stands in the checkout, but not on the branch")
+
+    def since(self, commit: str) -> None:
+        """Every record that stood at a pinned commit stands unchanged now."""
+        pinned = self.git.commit(commit)
+        if pinned is None:
+            raise OrkestraError(EX_DATA, f"there is no commit {commit[:80]!r} here",
+                                "fetch it, or name the head that was pinned")
+        code, _, _ = self.git.attempt("merge-base", "--is-ancestor", pinned, self.head)
+        if code != 0:
+            self.find(commit, "the pinned commit is not in the branch's history: the history was rewritten")
+        for path, entry in self.git.tree(pinned, records.VOTES, records.OUTCOMES).items():
+            if records.is_record(path) and self.tree.get(path) != entry:
+                word = "differs from" if path in self.tree else "is gone since"
+                self.find(path.rsplit("/", 1)[-1][:-5], f"{path} {word} the pinned commit")
+
+
+class _Landed:
+    """The changes of all landed outcomes, looked up at once."""
+
+    def __init__(self, check: _Check) -> None:
+        self.check_of = check
+        self.history = changes.read_history(check.git, check.head)
+        self.trees: dict[str, tuple[str, str]] = {}
+        for name, outcome in check.outcomes.items():
+            change = outcome.get("change")
+            pair = self._pair(name, change) if isinstance(change, dict) else None
+            if pair:
+                self.trees[str(change["commit"])] = pair
+        self.diffs = changes.diffs(check.git, self.trees.values())
+        self.ids = dict(zip(self.diffs, changes.patch_ids(self.diffs.values()), strict=True))
+
+    def _found(self, name: str, change: dict[str, Any]) -> changes.Commit | None:
+        """The change's commit; after a rebase the one that carries the outcome's name and is no record commit."""
+        commit = self.history.commits.get(str(change.get("commit")))
+        if commit is None:
+            again = [self.history.commits[other] for other in self.history.by_outcome.get(name, [])]
+            again = [other for other in again if other.parents and not self._is_record(other)]
+            commit = again[0] if len(again) == 1 else None
+        return commit
+
+    def _is_record(self, commit: changes.Commit) -> bool:
+        """A record commit's parent carries the same outcome: the change comes first."""
+        names = [name for name, commits in self.history.by_outcome.items() if commit.name in commits]
+        return any(parent in self.history.by_outcome[name] for name in names for parent in commit.parents)
+
+    def _pair(self, name: str, change: dict[str, Any]) -> tuple[str, str] | None:
+        commit = self._found(name, change)
+        if commit is None or not commit.parents:
+            return None
+        parent = self.history.commits.get(commit.parents[0])
+        return (parent.tree, commit.tree) if parent is not None else None
+
+    def diff(self, change: dict[str, Any]) -> bytes | None:
+        """The diff of a landed change, or None when it was not found."""
+        pair = self.trees.get(str(change["commit"]))
+        return self.diffs.get(pair) if pair else None
+
+    def patch_id(self, change: dict[str, Any]) -> str:
+        """The recomputed patch id, '' when it was not found."""
+        pair = self.trees.get(str(change["commit"]))
+        return self.ids.get(pair, "") if pair else ""
+
+    def check(self, name: str, change: dict[str, Any]) -> None:
+        """That what the outcome names is what the branch holds."""
+        check, diff = self.check_of, self.diff(change)
+        commit = self.history.commits.get(change["commit"])
+        if diff is None:
+            check.find(name, f"its change {change['commit'][:12]} is not in the branch's history "
+                             "(rebased with other content, squashed, or never landed)")
+            return
+        if commit is None:
+            found = self._found(name, change)
+            if self.patch_id(change) == change["patch_id"] and found is not None:
+                check.report.notes.append(f"{name}: its change was rebased and is {found.name[:12]} now")
+            else:
+                check.find(name, "its change was rebased and is not the same change any more")
+            return
+        if commit.tree != change["tree"]:
+            check.find(name, "its change commit holds another tree than the record says")
+        if commit.parents != [change["base"]]:
+            check.find(name, "its change commit stands on another base than the record says")
+        if canonical.sha256(diff) != change["diff_sha256"]:
+            check.find(name, "the hash of its diff is not that of the change that landed")
+        if self.patch_id(change) != change["patch_id"]:
+            check.find(name, "its patch id is not that of the change that landed")
+        if change["commit"] in self.history.reverted:
+            by = self.history.reverted[change["commit"]]
+            check.report.notes.append(f"{name}: its change was reverted by {by[:12]}")
+
+
+def _differs(path: Path, blob: bytes) -> str:
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return "is not a plain file in the checkout"
+        return "" if path.read_bytes() == blob else "differs in the checkout from the branch"
+    except FileNotFoundError:
+        return "is missing in the checkout"
+    except OSError as error:
+        return f"cannot be read in the checkout: {error.strerror}"
