@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import keyword
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -128,7 +130,9 @@ def _fill(folder: Path, template: Path, name: str) -> None:
         (folder / one).mkdir(parents=True, exist_ok=True)
     branch = _first_branch()
     settings = project.settings(name, branch, project.new_id())
-    templating.render(template, folder, {"name": name, "branch": branch, "title": _title(name)})
+    templating.render(
+        template, folder, {"name": name, "branch": branch, "title": _title(name), "package": _package(name)}
+    )
     path = folder / project.FILE
     if path.exists():
         settings |= {
@@ -167,6 +171,12 @@ def _title(name: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def _package(name: str) -> str:
+    """`my-website` as the name of a Python package: my_website."""
+    word = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return f"p_{word}" if not word or word[0].isdigit() or keyword.iskeyword(word) else word
+
+
 def _umask() -> int:
     mask = os.umask(0o077)
     os.umask(mask)
@@ -180,21 +190,24 @@ def _first_branch() -> str:
 
 def _commit(folder: Path) -> None:
     """Makes the repository and its one commit, with the user's identity or one for this commit only."""
-    from git import GitCommandError, Repo
+    from git import Git, GitCommandError
 
     branch = read_object(folder / project.FILE, "project.json")["branch"]
     safe = ["-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", "-c", "core.safecrlf=false"]
     message = f"Start {name_of(folder)} with Orkestra"
     try:
-        with _clean_environment(), Repo.init(folder, initial_branch=branch) as made:
+        with _clean_environment():
+            # Not git.Repo, which takes a $NAME in the path for a variable.
+            made = Git(folder)
+            made.init(initial_branch=branch)
             who = repo.author(*repo.identity(repo.config(folder, "user.name", "user.email")))
-            with made.git.custom_environment(**who):
-                made.git.execute(["git", *safe, "add", "--all", "--", "."])
+            with made.custom_environment(**who):
+                made.execute(["git", *safe, "add", "--all", "--", "."])
                 # A template or a user's own excludes may ignore what a project cannot do without.
-                made.git.execute(
+                made.execute(
                     ["git", *safe, "add", "--force", "--", str(project.FILE), str(project.QUEUE)]
                 )
-                made.git.execute(["git", *safe, "commit", "--quiet", "--no-verify", "--message", message])
+                made.execute(["git", *safe, "commit", "--quiet", "--no-verify", "--message", message])
     except GitCommandError as error:
         said = str(error.stderr).replace("stderr:", "").strip(" '\n").splitlines()
         why = printable(said[-1] if said else error.status)
