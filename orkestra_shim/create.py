@@ -204,9 +204,7 @@ def _commit(folder: Path) -> None:
             with made.custom_environment(**who):
                 made.execute(["git", *safe, "add", "--all", "--", "."])
                 # A template or a user's own excludes may ignore what a project cannot do without.
-                made.execute(
-                    ["git", *safe, "add", "--force", "--", str(project.FILE), str(project.QUEUE)]
-                )
+                made.execute(["git", *safe, "add", "--force", "--", str(project.FILE), str(project.QUEUE)])
                 made.execute(["git", *safe, "commit", "--quiet", "--no-verify", "--message", message])
     except GitCommandError as error:
         said = str(error.stderr).replace("stderr:", "").strip(" '\n").splitlines()

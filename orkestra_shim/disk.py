@@ -104,7 +104,7 @@ def cannot_write(path: Path, error: OSError) -> OrkestraError:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds an exclusive lock on the file `path`, which is made and never removed; waits for another holder."""
+    """Holds an exclusive lock on the file `path`, which is made and never removed; waits for its turn."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Git as a plain child process: for the few questions that must be answered fast, without GitPython's start-up."""
+"""Git as a plain child process: for what must be answered fast, without GitPython's start-up."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SAFE = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "--no-pa
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The process environment without what would redirect Git, with English messages and no questions asked."""
+    """The process environment without what would redirect Git; messages in English, no questions."""
     env = {name: value for name, value in os.environ.items() if name not in _LOCAL}
     env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", **(extra or {})}
     return env
@@ -111,7 +111,7 @@ def need_version() -> None:
 
 
 def config(folder: Path, *names: str) -> dict[str, str]:
-    """The last value of each of the named settings, as Git sees them in `folder`; absent ones are left out."""
+    """The last value of each of the named settings, as Git in `folder`; absent ones left out."""
     pattern = "^(" + "|".join(re.escape(name.lower()) for name in names) + ")$"
     done = run(folder, "config", "-z", "--get-regexp", pattern)
     if done.returncode not in (0, 1):

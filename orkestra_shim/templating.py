@@ -1,10 +1,12 @@
 """Project templates: a folder of files; those that end in .j2 are rendered by Jinja2 and lose the ending.
 
-Built-in templates lie in orkestra_shim/templates/, the user's own in CONFIG/templates/ and go first.
+A folder named __package__ gets the value `package` as its name. Built-in templates lie in
+orkestra_shim/templates/, the user's own in CONFIG/templates/ and go first.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -52,10 +54,10 @@ def render(template: Path, target: Path, values: Mapping[str, object]) -> None:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "sort_keys": False}
+    environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
     for relative in _files(template):
         source = template / relative
-        destination = target / relative
+        destination = target / _named(relative, values)
         destination.parent.mkdir(parents=True, exist_ok=True)
         if source.is_symlink() or not source.is_file():
             if source.is_dir() and not source.is_symlink():
@@ -77,6 +79,12 @@ def render(template: Path, target: Path, values: Mapping[str, object]) -> None:
         destination.write_text(text, encoding="utf-8")
         shutil.copymode(source, destination)
         os.chmod(destination, destination.stat().st_mode | 0o200)
+
+
+def _named(relative: Path, values: Mapping[str, object]) -> Path:
+    """A path part of the form `__value__` is replaced by that value."""
+    parts = [part[2:-2] if part.startswith("__") and part.endswith("__") else "" for part in relative.parts]
+    return Path(*(str(values.get(key, part)) for key, part in zip(parts, relative.parts, strict=True)))
 
 
 def _files(folder: Path) -> Iterator[Path]:
