@@ -33,6 +33,9 @@ carry::_mentioned() {
     path=${path#file://}
     # The deepest part that is there: an index address may name a page below the folder.
     while [[ -n $path && ! -d $path ]]; do path=${path%/*}; done
+    # The pages of an index in .../simple point at files beside that folder.
+    path=${path%/}
+    path=${path%/simple}
     case $path in
       '' | / | /opt | /srv | /home | /mnt | /etc* | /usr* | /var | /tmp | /proc* | /sys* | /dev* | /root) ;;
       *) printf '%s\0' "$path" ;;

@@ -36,7 +36,7 @@ setup() { setup_place; }
   latch_open "$LATCH_HERE"
   latch_wait "$LATCH_THERE"
   assert_file after 'went on'
-  wait
+  wait "$!"
 }
 
 @test "a latch that nobody opens fails within its bound" {

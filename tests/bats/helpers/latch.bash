@@ -4,6 +4,8 @@
 # A latch is a FIFO. `latch_open` and `latch_wait` meet: neither goes on before the other has come, in whatever order
 # they come. A script that is no test can take part without this file: `read -r _ <"$latch"` waits, and
 # `echo >"$latch"` opens.
+#
+# A bare `wait` in a test also waits for bats' own timer: name the child, and close descriptor 3 for it (`3>&-`).
 
 # latch_make NAME... (upper case): sets LATCH_NAME to the path of a new FIFO, exported.
 latch_make() {
