@@ -37,6 +37,7 @@ redact::sort() {
 redact::rewrite() {
   local temporary=$1.redacted.$$
   cp -p -- "$1" "$temporary" || die "$EX_CANNOT_WRITE" "redact.sh: cannot write beside $1"
+  # shellcheck disable=SC2310  # pipefail tells
   redact::script | sed -f /dev/stdin -- "$1" >"$temporary" \
     || { rm -f -- "$temporary" && die "$EX_CANNOT_WRITE" "redact.sh: cannot write $temporary"; }
   mv -f -- "$temporary" "$1"

@@ -47,6 +47,7 @@ main() {
   [[ -z $SANDBOX_LIMIT ]] || ulimit -f "$(((SANDBOX_LIMIT + 1023) / 1024))"
   ulimit -c 0
   exec <"$SANDBOX_STDIN"
+  # shellcheck disable=SC2310  # a predicate
   if sandbox::has_walls; then sandbox::walled; else sandbox::open; fi
 }
 
@@ -81,7 +82,10 @@ sandbox::option() {
       SANDBOX_LIMIT=$2
       return
       ;;
-    --env) sandbox::read_environment "$2" && return ;;
+    --env)
+      sandbox::read_environment "$2"
+      return
+      ;;
     --stdin)
       [[ -r $2 ]] || die "$EX_DATA" "sandbox.sh: cannot read --stdin $2"
       SANDBOX_STDIN=$2

@@ -18,7 +18,10 @@ VALIDATE_WRONG=0 VALIDATE_NAME=''
 
 main() {
   case ${1:-} in
-    before | after) validate::parse "$@" && validate::run "$1" ;;
+    before | after)
+      validate::parse "$@"
+      validate::run "$1"
+      ;;
     list) validate::list ;;
     *) die "$EX_USAGE" "validate.sh: before, after or list?" "see the head of ${BASH_SOURCE[0]}" ;;
   esac

@@ -33,6 +33,7 @@ paths::fold() {
 # this runs, a character would be cut in two. Works on paths::fold's _path.
 paths::_drop_ignored() {
   local bytes
+  # shellcheck disable=SC1083  # brace expansion
   for bytes in $'\xe2\x80'{$'\x8c',$'\x8d',$'\x8e',$'\x8f',$'\xaa',$'\xab',$'\xac',$'\xad',$'\xae'} \
     $'\xe2\x81'{$'\xaa',$'\xab',$'\xac',$'\xad',$'\xae',$'\xaf'} $'\xef\xbb\xbf'; do
     _path=${_path//"$bytes"/}

@@ -84,12 +84,12 @@ rootfs::_hide_configuration() {
 # kernel's settings are read-only (a write to core_pattern would be code on the machine; bubblewrap itself covers
 # sysrq-trigger, irq and bus).
 rootfs::_as_root() {
-  local path
+  local path writable
   local -a private
   ROOTFS_ARGS+=(--ro-bind /proc/sys /proc/sys)
   for path in /proc/acpi /proc/asound /proc/driver /proc/dynamic_debug /proc/fs /proc/scsi; do
-    [[ ! -e $path ]] || [[ -z $(find "$path" -type f -perm /222 -print -quit 2>/dev/null) ]] \
-      || ROOTFS_ARGS+=(--ro-bind "$path" "$path")
+    writable=$(find "$path" -type f -perm /222 -print -quit 2>/dev/null || true)
+    [[ -z $writable ]] || ROOTFS_ARGS+=(--ro-bind "$path" "$path")
   done
   mapfile -d '' -t private < <(find /etc /usr/local/etc \
     \( -type d ! -perm -o=rx -o -type f -size +0 ! -perm -o=r \) -print0 -prune 2>/dev/null || true)

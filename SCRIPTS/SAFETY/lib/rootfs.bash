@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # what is set here is read by sandbox.sh and rootfs-build.bash
 # What every sandbox of a run has in common: bubblewrap's words for the system's files, the PATH, and whether
 # bubblewrap works here at all. Worked out once, then read from $ORKESTRA_RUNTIME/sandbox-base.
 

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# Summary: ask program reviewers about one change; runs inside a sandbox, in the folder with the material
+# Usage: run-programs.sh MEMBER...
+# Exit: 0 all were asked; 64 wrong usage
+#
+# A MEMBER is the name of an executable in reviewers/, or a path to one. The working folder holds diff.patch, changes.tsv
+# (STATUS TAB MODE TAB ADDED TAB DELETED TAB ESCAPED-PATH) and files/PATH, the changed files as they would be. A reviewer
+# exits 0 (approve), 10 (revise), 11 (reject) or 12 (abstain) and says why on stdout.
+#
+# They work side by side, each no longer than PROGRAMS_SECONDS; what they say is held here, so that none of them sees or
+# changes another's ballot, and at the end comes out as a line for each: MEMBER TAB EXIT TAB ESCAPED-TEXT.
+# shellcheck source=../CORE/lib/boot.bash
+source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
+use text
+
+readonly PROGRAMS_SECONDS=${PROGRAMS_SECONDS:-100} PROGRAMS_WORDS=4096 # bytes of a reviewer's reason that are kept
+
+main() {
+  (($# > 0)) || die "$EX_USAGE" "run-programs.sh: which reviewers?"
+  local member program fd i lines=''
+  local -a members=("$@") outputs=() pids=()
+  for member in "${members[@]}"; do
+    program=$member
+    [[ $program == /* ]] || program=$ORKESTRA_SCRIPTS/COMMITTEE/reviewers/$member
+    exec {fd}< <(exec timeout --kill-after=1 "$PROGRAMS_SECONDS" "$program" 2>&1 </dev/null)
+    outputs+=("$fd") pids+=("$!")
+  done
+  for i in "${!members[@]}"; do
+    programs::collect "${members[i]##*/}" "${outputs[i]}" "${pids[i]}"
+  done
+  printf '%s' "$lines"
+}
+
+# programs::collect MEMBER FD PID: adds to main's lines.
+programs::collect() {
+  local words='' status=0
+  IFS= read -r -d '' -N "$PROGRAMS_WORDS" words <&"$2" || true
+  # What is too long is read and dropped, so that the reviewer comes to its end.
+  while IFS= read -r -d '' -N 65536 _ <&"$2"; do :; done
+  wait "$3" || status=$?
+  text::escape words "${words%$'\n'}"
+  lines+=$1$'\t'$status$'\t'$words$'\n'
+}
+
+main "$@"
