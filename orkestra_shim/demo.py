@@ -1,4 +1,4 @@
-"""`orkestra demo`: a small website from the template `website`, built to the end, then told in a few lines."""
+"""`orkestra demo`: a small website from the template `website`, built to the end, and what came of it."""
 
 from __future__ import annotations
 
@@ -40,9 +40,8 @@ def run(now: Session, ask: bool, fresh: bool) -> int:
         found = None
     if found is None:
         found = create.new(now.home, now.projects, NAME, "website")
-        say(
-            f"made {found.path}: {len(board.read(now, found).rows)} tasks, done by plain commands; this costs nothing"
-        )
+        tasks = len(board.read(now, found).rows)
+        say(f"made {found.path}: {tasks} tasks, done by plain commands; this costs nothing")
     project.point_to(now.home, now.projects, found)
     code = scripts.follow(
         now.home, now.values, "CORE/orchestrator.sh", ["start", "--project", str(found.path)], say
@@ -56,7 +55,7 @@ def run(now: Session, ask: bool, fresh: bool) -> int:
 
 
 def _there(now: Session) -> Project | None:
-    """The demo's project, if there is one. Raises OrkestraError 65 for something else in its place."""
+    """The demo's project, if there is one. Raises OrkestraError 65 for something else there."""
     path = now.projects / NAME
     if not os.path.lexists(path):
         return None
@@ -69,7 +68,7 @@ def _there(now: Session) -> Project | None:
 
 
 def _put_aside(now: Session, found: Project) -> None:
-    """Renames the old demo; nothing of it is lost. Raises OrkestraError 16 while a run holds it."""
+    """Renames the old demo; nothing of it is lost. Raises 16 while a run holds it."""
     if board.holder(board.git_folder(found)):
         raise OrkestraError(16, "a run goes on in the old demo", "orkestra stop --project " + NAME)
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -119,11 +118,9 @@ def _decided(seen: Board) -> list[str]:
     lines = [f"Decided: {len(votes)} votes by the program reviewers {', '.join(members)} ({ballots})"]
     for vote in votes:
         if vote.get("decision") == "revise":
-            why = next((ballot for ballot in vote.get("ballots", []) if ballot.get("choice") == "revise"), {})
-            reason = " ".join(str(why.get("reason", "")).split())[:120]
-            lines.append(
-                f"  {vote.get('task')} was sent back once by {why.get('member')} ({reason}); its second version landed"
-            )
+            why = next(one for one in vote["ballots"] if one.get("choice") == "revise")
+            reason = (str(why.get("reason", "")).splitlines() or [""])[0][:120]
+            lines.append(f"  {vote.get('task')} was sent back once by {why.get('member')}: {reason}")
     lines.append("  no model and no person has seen these changes, and the records say so")
     lines.append(
         f"  records: {seen.project.path / 'logs' / 'voting'} and {seen.project.path / 'logs' / 'outcomes'}"
