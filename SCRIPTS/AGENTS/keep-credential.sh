@@ -27,12 +27,12 @@ main() {
   exec {lock}>>"$ORKESTRA_CONFIG/RUNTIME/credentials.lock"
   flock -w 30 "$lock" || refuse "another process holds the lock of the logins; $1 stays as it was"
   if cmp -s -- "$original" "$before"; then
-    local new="$original.orkestra-$$"
-    trap 'rm -f -- "$new"' EXIT
-    install -m 600 -- "$now" "$new"
-    chmod --reference="$original" -- "$new"
-    chown --reference="$original" -- "$new" 2>/dev/null || :
-    mv -T -- "$new" "$original"
+    KEEP_NEW=$original.orkestra-$$
+    trap 'rm -f -- "$KEEP_NEW"' EXIT
+    install -m 600 -- "$now" "$KEEP_NEW"
+    chmod --reference="$original" -- "$KEEP_NEW"
+    chown --reference="$original" -- "$KEEP_NEW" 2>/dev/null || :
+    mv -T -- "$KEEP_NEW" "$original"
     log::write info "login refreshed: $1"
   fi
 }

@@ -66,25 +66,19 @@ tool::_stopped() {
   exit 143
 }
 
-# tool::run VAR COMMAND...: runs the tool with our stdin. Its stdout goes to ours as it comes, and whole to
-# $ORKESTRA_ATTEMPT_DIR/stream; its stderr is kept in output.stderr and shown when it has ended. VAR gets its exit
-# status. TERM is passed on to it.
+# tool::run VAR COMMAND...: runs the tool with our stdin. Its stdout goes to the file $ORKESTRA_ATTEMPT_DIR/stream, and
+# from there to ours as it comes: into a pipe some tools do not write to the end (claude loses the last part of 5 MB).
+# Its stderr is kept in output.stderr and shown when it has ended. VAR gets its exit status. TERM is passed on to it.
 tool::run() {
-  local _var=$1 _stream=$ORKESTRA_ATTEMPT_DIR/stream _out _tee _tries _code
+  local _var=$1 _stream=$ORKESTRA_ATTEMPT_DIR/stream _tail _code
   shift
   process::on_stop tool::_stopped
-  # The copier outlives a TERM to the group, so that the tool's last words are kept.
-  # shellcheck disable=SC2312  # a copier that fails costs the result, and that is seen
-  exec {_out}> >(trap '' TERM && exec tee -- "$_stream")
-  _tee=$!
-  process::start "$@" 1>&"$_out" 2>"$ORKESTRA_ATTEMPT_DIR/output.stderr"
+  : >"$_stream"
+  process::start "$@" >>"$_stream" 2>"$ORKESTRA_ATTEMPT_DIR/output.stderr"
+  tail -n +1 -f -s 0.1 --pid="$PROCESS_PID" -- "$_stream" &
+  _tail=$!
   process::wait _code
-  exec {_out}>&-
-  # Bounded: a child that the tool left behind may hold the pipe.
-  for ((_tries = 0; _tries < 40; ++_tries)); do
-    kill -0 "$_tee" 2>/dev/null || break
-    sleep 0.05
-  done
+  wait "$_tail" || :
   cat -- "$ORKESTRA_ATTEMPT_DIR/output.stderr" >&2
   printf '%s\n' "$_code" >"$ORKESTRA_ATTEMPT_DIR/output.exit"
   [[ -z $PROCESS_STOPPING ]] || exit 143
