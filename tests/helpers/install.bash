@@ -7,7 +7,7 @@ readonly INSTALL_TABLE='bats	bats	bats e2e bare
 strace	strace	pytest bats
 ps	procps	pytest bats e2e
 flock	util-linux	bats e2e
-npm	npm	e2e
+npm	npm	pytest bats e2e
 debootstrap	debootstrap	bare
 xz	xz-utils	bare'
 
