@@ -83,7 +83,7 @@ run::open_store() {
   local word='' status=0
   mkfifo -m 600 -- "$ORKESTRA_RUN/ready"
   set -m
-  PYTHONPATH=$ORKESTRA_ROOT${PYTHONPATH:+:$PYTHONPATH} setpriv --pdeathsig KILL -- "$ORKESTRA_PYTHON" \
+  setpriv --pdeathsig KILL -- "$ORKESTRA_PYTHON" \
     -m orkestra_shim.store --runtime "$ORKESTRA_RUN" >"$ORKESTRA_RUN/ready" </dev/null &
   STORE_PID=$!
   set +m
@@ -268,7 +268,7 @@ main() {
       shift
       run::parse "$@"
       context::python
-      PYTHONPATH=$ORKESTRA_ROOT${PYTHONPATH:+:$PYTHONPATH} exec "$ORKESTRA_PYTHON" -m orkestra_shim status \
+      exec "$ORKESTRA_PYTHON" -m orkestra_shim status \
         ${PROJECT:+--project "$PROJECT"} "${OPTIONS[@]}"
       ;;
     *) die "$EX_USAGE" "orchestrator.sh: '$verb' is none of start, once, stop, status" "see the head of $0" ;;

@@ -4,6 +4,11 @@
 # context::python: finds the framework's interpreter, or says the one command that makes it. Sets ORKESTRA_ROOT.
 context::python() {
   export ORKESTRA_ROOT=${ORKESTRA_SCRIPTS%/*} PYTHONDONTWRITEBYTECODE=1
+  # Our package is imported, and nothing from the folder where a Python happens to be started (a project, say).
+  # Installed with pip ORKESTRA_ROOT is the package itself: on the path its queue.py would stand for Python's own.
+  export PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1
+  unset PYTHONPATH
+  [[ ! -d $ORKESTRA_ROOT/orkestra_shim ]] || export PYTHONPATH=$ORKESTRA_ROOT
   if [[ -n ${ORKESTRA_PYTHON:-} ]]; then return; fi
   local candidate
   # From a checkout; from an installed package (PREFIX/lib/pythonX.Y/site-packages/orkestra_shim/SCRIPTS).
@@ -21,7 +26,7 @@ context::python() {
 context::run() {
   local module=$1
   shift
-  PYTHONPATH=$ORKESTRA_ROOT${PYTHONPATH:+:$PYTHONPATH} "$ORKESTRA_PYTHON" -m "orkestra_shim$module" "$@"
+  "$ORKESTRA_PYTHON" -m "orkestra_shim$module" "$@"
 }
 
 # context::load [PROJECT]: resolves home, settings and project and exports them (ORKESTRA_*). Ends with the module's
