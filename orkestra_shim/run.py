@@ -176,7 +176,11 @@ class Run:
         top, missing = watch.merge(old.document, new, locked)
         self.deferred = any(name in new.positions and new.tasks[new.positions[name]].raw != old[name].raw
                             for name in locked)
-        document = queue.Document(queue.dump(top).decode())
+        del text
+        if missing or self.deferred:
+            # Checked as a whole once more: an edge of what stays may meet an edge of what is new.
+            new = queue.Document(queue.dump(top).decode())
+        document = new
         held = {task.id for task in old.tasks if task.busy}
         self.queue = queue.Queue(document, lambda task: self._edited_status(old.get(task.id), task))
         for task in self.queue.tasks:

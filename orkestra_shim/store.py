@@ -9,6 +9,7 @@ The store itself wakes up by itself only while a claim waits and there is someth
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import selectors
@@ -352,7 +353,10 @@ def main(words: Sequence[str]) -> int:
     os.umask(0o077)
     try:
         folder = _arguments(words)
+        gc.disable()  # while a million objects come that all stay
         server = Server(folder, Run(Surroundings()))
+        gc.freeze()
+        gc.enable()
         server.open("control")
         print("ready", flush=True)
         try:

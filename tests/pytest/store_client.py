@@ -47,7 +47,9 @@ class Project:
         self.adapter("shell", family="none", kind="shell", can=["work"], revises="base")
 
     def write_queue(self, tasks: list[dict[str, Any]]) -> None:
-        text = json.dumps({"version": 1, "tasks": tasks}, indent=1)
+        self.write_text(json.dumps({"version": 1, "tasks": tasks}, indent=1))
+
+    def write_text(self, text: str) -> None:
         other = self.path / "config/.new"
         other.write_text(text)
         other.replace(self.path / "config/task-queue.json")
