@@ -22,6 +22,7 @@ main() {
   for member in "${members[@]}"; do
     program=$member
     [[ $program == /* ]] || program=$ORKESTRA_SCRIPTS/COMMITTEE/reviewers/$member
+    # shellcheck disable=SC2312  # its status is asked for by its pid
     exec {fd}< <(exec timeout --kill-after=1 "$PROGRAMS_SECONDS" "$program" 2>&1 </dev/null)
     outputs+=("$fd") pids+=("$!")
   done

@@ -25,6 +25,7 @@ main() {
   local gate fd table='' worst=$EX_OK
   # Side by side; each one's words come through a pipe of its own.
   for gate in "${gates[@]}"; do
+    # shellcheck disable=SC2312  # its status is asked for by its pid
     exec {fd}< <(exec "$gate" 2>&1 </dev/null)
     outputs+=("$fd") pids+=("$!")
   done

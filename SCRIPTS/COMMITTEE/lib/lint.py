@@ -3,23 +3,27 @@
 stdout: the number of files parsed, then one line PATH:LINE: MESSAGE for each that does not parse.
 Run as `python3 -I -S -B lint.py`, on whatever Python 3 the machine has.
 """
+
+from __future__ import annotations
+
 import ast
+import importlib
 import json
 import re
 import sys
 import warnings
+from typing import Any
 from xml.parsers import expat
 
-try:
-    import tomllib
-except ImportError:  # before Python 3.11
-    tomllib = None
+tomllib: Any = None
+if sys.version_info >= (3, 11):
+    tomllib = importlib.import_module("tomllib")
 
 TEMPLATE = re.compile(rb"\{\{|\{%")
 LARGEST = 4 * 1024 * 1024  # bytes; more is data, not source
 
 
-def fault_of(path, data):
+def fault_of(path: str, data: bytes) -> tuple[int, str] | bool | None:
     """The fault of one file as (line, message); None where it parses; False where that cannot be said."""
     try:
         if path.endswith((".py", ".pyi")):
@@ -50,11 +54,11 @@ def fault_of(path, data):
     return None
 
 
-def main():
+def main() -> None:
     """Print the answer."""
     warnings.simplefilter("ignore")
-    sys.stdout.reconfigure(errors="backslashreplace")
-    parsed, faults = 0, []
+    parsed = 0
+    faults = []
     for name in sys.stdin.buffer.read().split(b"\0"):
         if not name:
             continue
@@ -64,14 +68,14 @@ def main():
             continue
         path = name.decode("utf-8", "backslashreplace")
         fault = fault_of(path, data)
-        if fault is False or (fault and TEMPLATE.search(data)):
+        if isinstance(fault, bool) or (fault and TEMPLATE.search(data)):
             continue
         parsed += 1
         if fault:
-            faults.append("%s:%d: %s" % (path.replace("\n", "?"), fault[0], str(fault[1]).replace("\n", " ")))
-    print(parsed)
-    for line in faults:
-        print(line)
+            line, message = fault
+            faults.append(f"{path}:{line}: {message}".replace("\n", "?"))
+    answer = "\n".join([str(parsed), *faults, ""])
+    sys.stdout.buffer.write(answer.encode("utf-8", "backslashreplace"))
 
 
 main()

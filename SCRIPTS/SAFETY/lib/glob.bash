@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC1003  # a quoted backslash is a backslash
 # Path patterns as a task's allow_paths has them. `*` and `?` stay within one part of the path, `**` crosses parts,
 # `[a-z]` and `[!a-z]` are sets, a backslash takes the next character as it is. A pattern without a wildcard, or with
 # a slash at its end, also means everything below it. `*.md` means the top folder only; `**/*.md` means all.

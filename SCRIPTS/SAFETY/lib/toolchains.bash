@@ -56,7 +56,7 @@ toolchains::_split_path() {
     [[ $entry != /* || ! -d $entry ]] || given+=("$entry")
   done
   entries=()
-  ((${#given[@]} == 0)) || mapfile -d '' -t entries < <(realpath -zm -- "${given[@]}")
+  ((${#given[@]} == 0)) || mapfile -d '' -t entries < <(realpath -zm -- "${given[@]}" || true)
 }
 
 toolchains::_is_system() {
@@ -127,7 +127,7 @@ toolchains::_local_bin() {
     ROOTFS_ENV+=("PYTHONUSERBASE=$home/.local")
   done
   ((${#links[@]} > 0)) || return 0
-  mapfile -d '' -t targets < <(realpath -zm -- "${links[@]}")
+  mapfile -d '' -t targets < <(realpath -zm -- "${links[@]}" || true)
   for target in "${targets[@]}"; do
     toolchains::_is_system "$target" || toolchains::_prefix "$home" "${target%/*}" || toolchains::_add "$target"
   done
