@@ -90,7 +90,7 @@ def _is_complete(seen: Board) -> bool:
     return all(row["status"] == "completed" for row in seen.rows.values())
 
 
-# --- what came of it ------------------------------------------------------------------------------------------
+# --- what came of it ------------------------------------------------------------------------------------
 
 
 def _tell(seen: Board) -> None:

@@ -175,7 +175,7 @@ setup::need_git() {
 setup::make_environment() {
   [[ -n $PYTHON ]] || die "$EX_UNAVAILABLE" 'there is no Python 3.10 or newer' 'as root: apt-get install python3 python3-venv'
   ((PYTHON_VENV)) || die "$EX_UNAVAILABLE" "$PYTHON cannot make environments" 'as root: apt-get install python3-venv'
-  setup::say "orkestra: preparing $VENV with $PYTHON (a minute or two, once)"
+  setup::say "orkestra: preparing $VENV (a minute or two, once)"
   {
     setup::_venv && setup::_pip
   } >"$VENV.log" 2>&1 </dev/null {SETUP_LOCK}>&- \
