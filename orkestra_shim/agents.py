@@ -44,8 +44,9 @@ def _strings(value: object) -> list[str]:
 class Agents:
     """Looked up by name, asked once a run; cooldowns are kept here."""
 
-    def __init__(self, scripts: Path, config: Path, keys: dict[str, str],
-                 clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, scripts: Path, config: Path, keys: dict[str, str], clock: Callable[[], float] = time.time
+    ) -> None:
         self._folders = [config / "agents", scripts / "AGENTS" / "adapters"]
         self._keys = keys
         self._known: dict[str, Agent] = {}
@@ -60,8 +61,14 @@ class Agents:
 
     def _ask(self, name: str) -> Agent:
         agent = Agent(name)
-        adapter = next((folder / name for folder in self._folders if os.access(folder / name, os.X_OK)
-                        and (folder / name).is_file()), None)
+        adapter = next(
+            (
+                folder / name
+                for folder in self._folders
+                if os.access(folder / name, os.X_OK) and (folder / name).is_file()
+            ),
+            None,
+        )
         if name_problem(name) or adapter is None:
             agent.problem = f"no adapter is called {name!r} (orkestra agents list shows what there is)"
             return agent
@@ -106,13 +113,21 @@ class Agents:
     def _call(self, agent: Agent, verb: str) -> tuple[int, bytes, str]:
         env = {**os.environ, **self.environment(agent)}
         try:
-            done = subprocess.run([agent.adapter, verb], stdin=subprocess.DEVNULL, capture_output=True,
-                                  timeout=_TIMEOUT, env=env, check=False)
+            done = subprocess.run(
+                [agent.adapter, verb],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_TIMEOUT,
+                env=env,
+                check=False,
+            )
         except subprocess.TimeoutExpired:
             return 124, b"", f"its {verb} did not answer within {_TIMEOUT} seconds"
         except OSError as error:
             return 126, b"", f"cannot be started: {error.strerror}"
-        told = [line.removeprefix("orkestra: ") for line in done.stderr.decode("utf-8", "replace").splitlines()]
+        told = [
+            line.removeprefix("orkestra: ") for line in done.stderr.decode("utf-8", "replace").splitlines()
+        ]
         return done.returncode, done.stdout, " ".join(line.strip() for line in told if line.strip())[:600]
 
     def environment(self, agent: Agent) -> dict[str, str]:

@@ -95,24 +95,49 @@ class Attempts:
         check = str(raw.get("check") or "") or run.project.check
         feedback = prompts.render("feedback.md.j2", why=state.why, detail=state.detail) if state.why else ""
         previous = self._previous(task.id, state.previous)
-        prompt = run.redact(prompts.render(
-            "task.md.j2", project=run.project.name, check=check, feedback=feedback, previous=previous is not None,
-            note=str(raw.get("note") or ""), rules=self._rules(), task={
-                "id": task.id, "title": task.title, "description": raw.get("description", ""),
-                "command": task.command, "inputs": raw.get("inputs") or [],
-                "allow_paths": raw.get("allow_paths") or [], "allow_empty": raw.get("allow_empty", False)}))
-        exchange: dict[str, bytes | str] = {"prompt.md": prompt, "task.json": json.dumps(
-            raw, ensure_ascii=False, indent=2).encode("utf-8", "replace")}
+        prompt = run.redact(
+            prompts.render(
+                "task.md.j2",
+                project=run.project.name,
+                check=check,
+                feedback=feedback,
+                previous=previous is not None,
+                note=str(raw.get("note") or ""),
+                rules=self._rules(),
+                task={
+                    "id": task.id,
+                    "title": task.title,
+                    "description": raw.get("description", ""),
+                    "command": task.command,
+                    "inputs": raw.get("inputs") or [],
+                    "allow_paths": raw.get("allow_paths") or [],
+                    "allow_empty": raw.get("allow_empty", False),
+                },
+            )
+        )
+        exchange: dict[str, bytes | str] = {
+            "prompt.md": prompt,
+            "task.json": json.dumps(raw, ensure_ascii=False, indent=2).encode("utf-8", "replace"),
+        }
         if agent.kind == "shell":
             exchange["command"] = task.command
         if feedback:
             exchange["feedback.md"] = run.redact(feedback)
         if previous is not None:
             exchange["previous.patch"] = previous
-        plain = {"task": task.id, "try": str(work.number), "timeout": str(raw.get("timeout", DEFAULT_TIMEOUT)),
-                 "check": check, "check-timeout": str(run.project.check_timeout), "title": task.title}
-        lists = {"allow-paths": raw.get("allow_paths") or [], "inputs": raw.get("inputs") or [],
-                 "binds": tickets.binds(work.place, run.project.share)}
+        plain = {
+            "task": task.id,
+            "try": str(work.number),
+            "timeout": str(raw.get("timeout", DEFAULT_TIMEOUT)),
+            "check": check,
+            "check-timeout": str(run.project.check_timeout),
+            "title": task.title,
+        }
+        lists = {
+            "allow-paths": raw.get("allow_paths") or [],
+            "inputs": raw.get("inputs") or [],
+            "binds": tickets.binds(work.place, run.project.share),
+        }
         tickets.write(work.place, agent, run.agents, plain, lists, exchange)
         files.write_plain(work.folder / "prompt.md", prompt, 0o644)
 
@@ -141,8 +166,16 @@ class Attempts:
         result = evidence.read_result(folders, extract, code)
         if result.exit is not None and code in (0, 1, 65):
             code = result.exit
-        run.event("worked", work.task.id, work.number, agent=work.agent, exit=code,
-                  seconds=_number(seconds), tokens=result.tokens, usd_micros=result.usd_micros)
+        run.event(
+            "worked",
+            work.task.id,
+            work.number,
+            agent=work.agent,
+            exit=code,
+            seconds=_number(seconds),
+            tokens=result.tokens,
+            usd_micros=result.usd_micros,
+        )
         said = run.redact(evidence.clean(result.error or result.problem).strip())[:600]
         if code == 75:
             until = run.agents.limit(work.agent, result.retry_at, said or "limited")
@@ -167,7 +200,9 @@ class Attempts:
         if code == 124:
             return f"the agent timed out after {work.task.raw.get('timeout', DEFAULT_TIMEOUT)} seconds"
         if code == 65:
-            return f"the agent's output cannot be read: {said}" if said else "the agent's output cannot be read"
+            return (
+                f"the agent's output cannot be read: {said}" if said else "the agent's output cannot be read"
+            )
         if code != 0:
             return f"the agent failed (exit {code}){': ' + said if said else ''}"
         return f"the agent reports an error: {said}" if said else ""
@@ -189,8 +224,14 @@ class Attempts:
         log = files.read_bounded(work.folder / "check.log", 64 << 20) or b""
         work.evidence = []
         if command.strip():
-            work.evidence = [{"check": self.run.redact(command), "exit": code, "log_sha256": canonical.sha256(log),
-                              "tree": _object(tree)}]
+            work.evidence = [
+                {
+                    "check": self.run.redact(command),
+                    "exit": code,
+                    "log_sha256": canonical.sha256(log),
+                    "tree": _object(tree),
+                }
+            ]
         self.run.event("checked", work.task.id, work.number, exit=code, seconds=_number(seconds))
         return ()
 
@@ -202,14 +243,19 @@ class Attempts:
         code = _number(code_text)
         refused = [gate for gate in work.gates if not gate["passed"]]
         if refused or code != 0 or not work.gates:
-            why = "; ".join(f"{gate['gate']}: {gate['evidence']}" for gate in refused) or "a gate could not decide"
+            why = (
+                "; ".join(f"{gate['gate']}: {gate['evidence']}" for gate in refused)
+                or "a gate could not decide"
+            )
             work.verdict = f"a gate refused it: {why}"
             self._note(work, "gates-refused", why=work.verdict)
             return "refused", work.verdict
         marked = [gate for gate in work.gates if gate["marked"]]
         if marked and not self._can_pass_marked(work):
             why = "; ".join(gate["evidence"] or gate["gate"] for gate in marked)
-            return self._person(work, f"it changes what judges it, and no reviewer may pass that: {why}", "person")
+            return self._person(
+                work, f"it changes what judges it, and no reviewer may pass that: {why}", "person"
+            )
         return ("pass",)
 
     def _note(self, work: Work, kind: str, **fields: Any) -> None:
@@ -219,23 +265,49 @@ class Attempts:
 
     def _electorate(self, work: Work) -> dict[str, Any]:
         run = self.run
-        names = list(dict.fromkeys([*run.project.agents, *(
-            run.project.reviewers if isinstance(run.project.reviewers, list) else [])]))
-        able = [agent for name in names if name not in committee.PROGRAMS and not (agent := run.agents.get(name)).problem
-                and "ballot" in agent.can and agent.kind == "ai"]
+        names = list(
+            dict.fromkeys(
+                [
+                    *run.project.agents,
+                    *(run.project.reviewers if isinstance(run.project.reviewers, list) else []),
+                ]
+            )
+        )
+        able = [
+            agent
+            for name in names
+            if name not in committee.PROGRAMS
+            and not (agent := run.agents.get(name)).problem
+            and "ballot" in agent.can
+            and agent.kind == "ai"
+        ]
         diff = files.read_bounded(work.folder / "diff.patch", 64 << 20) or b""
         author = run.agents.get(work.agent)
-        return committee.electorate({
-            "author": {"member": work.agent, "family": author.family}, "reviewers": run.project.reviewers,
-            "agents": [{"member": agent.name, "family": agent.family, "kind": agent.kind,
-                        **({"model": agent.model} if agent.model else {})} for agent in able],
-            "programs": list(committee.PROGRAMS), "changed_lines": committee.changed_lines(diff),
-            "marked": any(gate["marked"] for gate in work.gates)})
+        return committee.electorate(
+            {
+                "author": {"member": work.agent, "family": author.family},
+                "reviewers": run.project.reviewers,
+                "agents": [
+                    {
+                        "member": agent.name,
+                        "family": agent.family,
+                        "kind": agent.kind,
+                        **({"model": agent.model} if agent.model else {}),
+                    }
+                    for agent in able
+                ],
+                "programs": list(committee.PROGRAMS),
+                "changed_lines": committee.changed_lines(diff),
+                "marked": any(gate["marked"] for gate in work.gates),
+            }
+        )
 
     def _can_pass_marked(self, work: Work) -> bool:
         family = self.run.agents.get(work.agent).family
-        return any(entry["kind"] != "program" and entry["family"] != family
-                   for entry in self._electorate(work)["electorate"])
+        return any(
+            entry["kind"] != "program" and entry["family"] != family
+            for entry in self._electorate(work)["electorate"]
+        )
 
     def vote_open(self, work: Work, base: str, tree: str, patch_id: str) -> Reply:
         """Open a vote on exactly this change, or say that an earlier approval stands for the same patch."""
@@ -243,16 +315,34 @@ class Attempts:
         diff = files.read_bounded(work.folder / "diff.patch", 1 << 30)
         if diff is None:
             raise OrkestraError(EX_INTERNAL, f"{work.folder}/diff.patch is missing")
-        work.subject = {"base": _object(base), "tree": _object(tree), "patch_id": patch_id[:80],
-                        "diff_sha256": canonical.sha256(diff)}
+        work.subject = {
+            "base": _object(base),
+            "tree": _object(tree),
+            "patch_id": patch_id[:80],
+            "diff_sha256": canonical.sha256(diff),
+        }
         for closed in reversed(state.votes):
-            if closed["decision"] == "approve" and closed["patch_id"] == patch_id and self._load_vote(work.task.id, closed):
+            if (
+                closed["decision"] == "approve"
+                and closed["patch_id"] == patch_id
+                and self._load_vote(work.task.id, closed)
+            ):
                 return "stands", str(closed["vote"])
         chosen = self._electorate(work)
         name = run.ledger.draw_vote()
         author = {"member": work.agent, "family": run.agents.get(work.agent).family}
-        work.vote = committee.open_vote(name, work.task.id, work.task.title, chosen, author, 1 + state.revisions,
-                                        run.project.rule, dict(work.subject), work.evidence, work.gates)
+        work.vote = committee.open_vote(
+            name,
+            work.task.id,
+            work.task.title,
+            chosen,
+            author,
+            1 + state.revisions,
+            run.project.rule,
+            dict(work.subject),
+            work.evidence,
+            work.gates,
+        )
         run.event("vote-opened", work.task.id, work.number, vote=name)
         folder = files.make_folder(work.folder, "votes", name)
         records = []
@@ -260,21 +350,35 @@ class Attempts:
             path = str(run.here.scripts / "COMMITTEE" / "reviewers" / entry["member"])
             if entry["kind"] != "program":
                 path = str(self._ballot_ticket(work, folder, entry["member"], diff))
-            records.append(f"{entry['member']}\t{'program' if entry['kind'] == 'program' else 'agent'}\t{path}\0")
+            records.append(
+                f"{entry['member']}\t{'program' if entry['kind'] == 'program' else 'agent'}\t{path}\0"
+            )
         files.write_plain(folder / "electorate", "".join(records))
         return "vote", name, str(folder)
 
     def _ballot_ticket(self, work: Work, folder: Path, member: str, diff: bytes) -> Path:
         run = self.run
-        shown = diff[:prompts.DIFF_LIMIT].decode("utf-8", "replace")
-        prompt = run.redact(prompts.render(
-            "review.md.j2", title=work.task.title, description=str(work.task.raw.get("description") or ""),
-            evidence=work.evidence, diff=shown, cut=len(diff) > prompts.DIFF_LIMIT))
+        shown = diff[: prompts.DIFF_LIMIT].decode("utf-8", "replace")
+        prompt = run.redact(
+            prompts.render(
+                "review.md.j2",
+                title=work.task.title,
+                description=str(work.task.raw.get("description") or ""),
+                evidence=work.evidence,
+                diff=shown,
+                cut=len(diff) > prompts.DIFF_LIMIT,
+            )
+        )
         timeout = min(BALLOT_TIMEOUT, int(work.task.raw.get("timeout", DEFAULT_TIMEOUT)))
         place = tickets.Place(folder / member, work.place.workspace, work.place.project)
         exchange: dict[str, bytes | str] = {
-            "prompt.md": prompt, "diff.patch": diff, "schema.json": json.dumps(committee.BALLOT_SCHEMA)}
-        tickets.write(place, run.agents.get(member), run.agents, {"timeout": str(timeout)}, {"binds": []}, exchange)
+            "prompt.md": prompt,
+            "diff.patch": diff,
+            "schema.json": json.dumps(committee.BALLOT_SCHEMA),
+        }
+        tickets.write(
+            place, run.agents.get(member), run.agents, {"timeout": str(timeout)}, {"binds": []}, exchange
+        )
         link = place.folder / "ticket"
         if not link.is_symlink():
             link.symlink_to(".")
@@ -285,20 +389,37 @@ class Attempts:
         if work.vote is None or work.vote["id"] != name:
             raise OrkestraError(EX_INTERNAL, f"the vote {name[:40]!r} is not open")
         run, folder = self.run, work.folder / "votes" / name
-        extracts = {entry["member"]: (run.agents.get(entry["member"]).adapter, run.agents.get(entry["member"]).extract)
-                    for entry in work.vote["electorate"] if entry["kind"] != "program"}
-        programs = {member: evidence.extract_program(*told, run.here.scripts) for member, told in extracts.items()}
+        extracts = {
+            entry["member"]: (
+                run.agents.get(entry["member"]).adapter,
+                run.agents.get(entry["member"]).extract,
+            )
+            for entry in work.vote["electorate"]
+            if entry["kind"] != "program"
+        }
+        programs = {
+            member: evidence.extract_program(*told, run.here.scripts) for member, told in extracts.items()
+        }
         ballots, absent = committee.read_ballots(folder, work.vote, run.redact, programs)
         vote = committee.close_vote(work.vote, ballots, absent)
         work.vote = None
         files.write_atomic(folder / "vote.json", canonical.pretty(vote), sync=False)
-        run.event("vote-closed", work.task.id, work.number, vote=name, decision=vote["decision"],
-                  patch_id=vote["subject"]["patch_id"])
+        run.event(
+            "vote-closed",
+            work.task.id,
+            work.number,
+            vote=name,
+            decision=vote["decision"],
+            patch_id=vote["subject"]["patch_id"],
+        )
         return self._voted(work, vote)
 
     def _voted(self, work: Work, vote: dict[str, Any]) -> Reply:
-        reasons = "\n".join(f"- {ballot['choice']}: {ballot['reason']}" for ballot in vote["ballots"]
-                            if ballot["choice"] != "approve")
+        reasons = "\n".join(
+            f"- {ballot['choice']}: {ballot['reason']}"
+            for ballot in vote["ballots"]
+            if ballot["choice"] != "approve"
+        )
         if vote["decision"] == "approve":
             return ("approve",)
         if vote["decision"] == "revise":
@@ -385,6 +506,7 @@ class Attempts:
         """A person's uncommitted edit is in the way: the finished work waits."""
         run = self.run
         shown = ", ".join(part for part in evidence.clean(paths).split("\n") if part)
+        run.ledger.open.pop(work.outcome, None)
         run.event("held", work.task.id, work.number, commit=_object(commit), paths=shown)
         work.done = True
         run.queue.set_status(work.task, "pending")
@@ -419,16 +541,33 @@ class Attempts:
         run.queue.set_status(work.task, status, "" if status == "completed" else why)
         run.queue.hold(work.task, False)
 
-    def outcome(self, work: Work, decision: str, why: str, change: dict[str, Any] | None = None) -> dict[str, Any]:
+    def outcome(
+        self, work: Work, decision: str, why: str, change: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """The body of an outcome record; number, chain and hashes come with the landing."""
         votes = self.votes_of(work.task.id)
         last = votes[max(votes, key=lambda name: int(name.split("-")[1]))] if votes else None
         if change:
-            last = next((vote for vote in reversed(votes.values()) if vote["decision"] == "approve"
-                         and vote["subject"]["patch_id"] == change["patch_id"]), last)
+            last = next(
+                (
+                    vote
+                    for vote in reversed(votes.values())
+                    if vote["decision"] == "approve" and vote["subject"]["patch_id"] == change["patch_id"]
+                ),
+                last,
+            )
             why = last["why"] if last else why
-        body = {"task": work.task.id, "title": work.task.title, "attempt": work.number, "decision": decision,
-                "why": why, "agent": work.agent, "reviewed_by": last["reviewed_by"] if last else "none",
-                "evidence": work.evidence, "gates": work.gates, "votes": list(votes),
-                "cost": dict(self.run.state(work.task.id).cost)}
+        body = {
+            "task": work.task.id,
+            "title": work.task.title,
+            "attempt": work.number,
+            "decision": decision,
+            "why": why,
+            "agent": work.agent,
+            "reviewed_by": last["reviewed_by"] if last else "none",
+            "evidence": work.evidence,
+            "gates": work.gates,
+            "votes": list(votes),
+            "cost": dict(self.run.state(work.task.id).cost),
+        }
         return {**body, "change": change} if change else body

@@ -38,7 +38,7 @@ def _ordered(value: Json, where: str) -> Json:
             _ordered(key, f"{where}: key")
         keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
         return {key: _ordered(value[key], f"{where}.{key}") for key in keys}
-    raise OrkestraError(EX_DATA, f"{where}: {type(value).__name__} cannot be recorded (integers and strings only)")
+    raise OrkestraError(EX_DATA, f"{where}: {type(value).__name__} cannot be recorded")
 
 
 def canonical(value: Json) -> bytes:

@@ -1,4 +1,4 @@
-"""The landed changes that outcomes name, found in a branch's history: commits, diffs, patch ids, in four Git processes."""
+"""The landed changes that outcomes name, found in a branch's history by a few Git processes."""
 
 from __future__ import annotations
 
@@ -66,10 +66,21 @@ def diffs(git: Git, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], b
         (bare / "refs").mkdir()
         (bare / "HEAD").write_text("ref: refs/heads/none\n", encoding="utf-8")
         if any(len(tree) == 64 for pair in wanted for tree in pair):
-            (bare / "config").write_text("[core]\nrepositoryformatversion=1\n[extensions]\nobjectformat=sha256\n",
-                                         encoding="utf-8")
-        command = ["git", "--no-replace-objects", f"--git-dir={bare}", "-c", "core.bare=true", "-c",
-                   "core.attributesFile=/dev/null", "diff-tree", "--stdin", *DIFF]
+            (bare / "config").write_text(
+                "[core]\nrepositoryformatversion=1\n[extensions]\nobjectformat=sha256\n", encoding="utf-8"
+            )
+        command = [
+            "git",
+            "--no-replace-objects",
+            f"--git-dir={bare}",
+            "-c",
+            "core.bare=true",
+            "-c",
+            "core.attributesFile=/dev/null",
+            "diff-tree",
+            "--stdin",
+            *DIFF,
+        ]
         env = {**environment(), "GIT_OBJECT_DIRECTORY": str(git.git_dir / "objects")}
         asked = "".join(f"{one} {two}\n" for one, two in wanted).encode()
         out = subprocess.run(command, input=asked, capture_output=True, env=env, cwd="/", check=False).stdout
@@ -98,8 +109,14 @@ def patch_ids(patches: Iterable[bytes]) -> list[str]:
     """`git patch-id --stable` of each, '-' for an empty one, through one process."""
     numbered = list(patches)
     asked = b"".join(b"commit %040x\n" % (number + 1) + patch for number, patch in enumerate(numbered))
-    done = subprocess.run(["git", "patch-id", "--stable"], input=asked, capture_output=True, env=environment(),
-                          cwd="/", check=False)
+    done = subprocess.run(
+        ["git", "patch-id", "--stable"],
+        input=asked,
+        capture_output=True,
+        env=environment(),
+        cwd="/",
+        check=False,
+    )
     ids = ["-"] * len(numbered)
     for line in done.stdout.decode().splitlines():
         patch, _, number = line.partition(" ")
@@ -109,8 +126,20 @@ def patch_ids(patches: Iterable[bytes]) -> list[str]:
 
 def edited(git: Git, head: str, *folders: str) -> list[tuple[str, str, str]]:
     """(commit, letter, path) of every file below folders that a commit of the history changed or deleted."""
-    out = git.run("log", "--no-color", "--full-history", "-m", "--no-renames", "--diff-filter=MDT", "-z",
-                  "--name-status", "--format=%x1e%H", head, "--", *folders)
+    out = git.run(
+        "log",
+        "--no-color",
+        "--full-history",
+        "-m",
+        "--no-renames",
+        "--diff-filter=MDT",
+        "-z",
+        "--name-status",
+        "--format=%x1e%H",
+        head,
+        "--",
+        *folders,
+    )
     found = []
     for entry in out.decode("utf-8", "surrogateescape").split("\x1e")[1:]:
         words = [word.strip("\n") for word in entry.split("\0")]
@@ -121,6 +150,10 @@ def edited(git: Git, head: str, *folders: str) -> list[tuple[str, str, str]]:
 
 def git_directory(repository: Path) -> Path | None:
     """The common Git directory of a checkout or a bare repository, or None."""
-    done = subprocess.run(["git", "-C", os.fspath(repository), "rev-parse", "--path-format=absolute",
-                           "--git-common-dir"], capture_output=True, env=environment(), check=False)
+    done = subprocess.run(
+        ["git", "-C", os.fspath(repository), "rev-parse", "--path-format=absolute", "--git-common-dir"],
+        capture_output=True,
+        env=environment(),
+        check=False,
+    )
     return Path(os.fsdecode(done.stdout.rstrip(b"\n"))) if done.returncode == 0 else None

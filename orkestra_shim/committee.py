@@ -22,9 +22,14 @@ PROGRAM_EXITS = {0: "approve", 10: "revise", 11: "reject", 12: "abstain"}
 RULE = re.compile(r"majority\Z|unanimity\Z|supermajority [1-9][0-9]{0,2}/[1-9][0-9]{0,2}\Z")
 REASON_LIMIT = 4000
 BALLOT_SCHEMA = {
-    "type": "object", "additionalProperties": False, "required": ["choice", "reason", "confidence"],
-    "properties": {"choice": {"type": "string", "enum": list(CHOICES)}, "reason": {"type": "string"},
-                   "confidence": {"type": "integer", "minimum": 0, "maximum": 100}},
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["choice", "reason", "confidence"],
+    "properties": {
+        "choice": {"type": "string", "enum": list(CHOICES)},
+        "reason": {"type": "string"},
+        "confidence": {"type": "integer", "minimum": 0, "maximum": 100},
+    },
 }
 
 
@@ -49,28 +54,60 @@ def changed_lines(diff: bytes) -> int:
     return sum(line[:1] in (b"+", b"-") and line[:4] not in (b"+++ ", b"--- ") for line in diff.split(b"\n"))
 
 
-def open_vote(number_id: str, task: str, title: str, chosen: dict[str, Any], author: dict[str, str],
-              round_number: int, rule: str, subject: dict[str, str], evidence: list[dict[str, Any]],
-              gates: list[dict[str, Any]]) -> dict[str, Any]:
+def open_vote(
+    number_id: str,
+    task: str,
+    title: str,
+    chosen: dict[str, Any],
+    author: dict[str, str],
+    round_number: int,
+    rule: str,
+    subject: dict[str, str],
+    evidence: list[dict[str, Any]],
+    gates: list[dict[str, Any]],
+) -> dict[str, Any]:
     """A vote record as it opens: everything that the ballots are bound to is fixed here."""
-    return {"format": "orkestra.vote/1", "id": number_id, "kind": "review", "task": task,
-            "question": f"Shall this change for the task {title!r} be accepted?", "options": list(OPTIONS),
-            "rule": rule, "of": "cast", "quorum": chosen["quorum"], "seed": secrets.token_hex(16),
-            "weights": chosen["weights"], "electorate": chosen["electorate"], "recused": chosen["recused"],
-            "author": author, "round": round_number, "subject": subject, "evidence": evidence,
-            "gates": gates, "opened_at": now()}
+    return {
+        "format": "orkestra.vote/1",
+        "id": number_id,
+        "kind": "review",
+        "task": task,
+        "question": f"Shall this change for the task {title!r} be accepted?",
+        "options": list(OPTIONS),
+        "rule": rule,
+        "of": "cast",
+        "quorum": chosen["quorum"],
+        "seed": secrets.token_hex(16),
+        "weights": chosen["weights"],
+        "electorate": chosen["electorate"],
+        "recused": chosen["recused"],
+        "author": author,
+        "round": round_number,
+        "subject": subject,
+        "evidence": evidence,
+        "gates": gates,
+        "opened_at": now(),
+    }
 
 
-def close_vote(vote: dict[str, Any], ballots: list[dict[str, Any]], absent: list[dict[str, str]]) -> dict[str, Any]:
+def close_vote(
+    vote: dict[str, Any], ballots: list[dict[str, Any]], absent: list[dict[str, str]]
+) -> dict[str, Any]:
     """The finished record: ballots, absent, tally and decision are added."""
     closed = {**vote, "ballots": ballots, "absent": absent, "closed_at": now()}
     result = decide(closed)
-    return {**closed, "tally": result["tally"], "decision": result["decision"], "why": result["why"],
-            "reviewed_by": result["reviewed_by"]}
+    return {
+        **closed,
+        "tally": result["tally"],
+        "decision": result["decision"],
+        "why": result["why"],
+        "reviewed_by": result["reviewed_by"],
+    }
 
 
-def read_ballots(folder: Path, vote: dict[str, Any], redact: Callable[[str], str],
-                 extracts: dict[str, Path | None]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+def read_ballots(
+    folder: Path, vote: dict[str, Any], redact: Callable[[str], str], extracts: dict[str, Path | None]
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """(ballots, absent) from folder/ballots.tsv and, for agents, what they left in folder/MEMBER.
 
     Whatever is not exactly a ballot makes its member absent, with the reason; nothing is guessed.

@@ -51,11 +51,19 @@ def _parsed(raw: dict[str, Any]) -> Result:
     usage = raw.get("usage")
     tokens = 0
     if isinstance(usage, dict):
-        tokens = sum(_natural(value) for key, value in usage.items() if "token" in key or key in ("input", "output"))
+        tokens = sum(
+            _natural(value) for key, value in usage.items() if "token" in key or key in ("input", "output")
+        )
     code, error = raw.get("exit"), raw.get("error")
-    return Result(text=str(raw.get("text") or ""), error=error if isinstance(error, str) else str(error or ""),
-                  retry_at=_natural(raw.get("retry_at")), exit=code if type(code) is int else None, tokens=tokens,
-                  usd_micros=_natural(raw.get("cost_usd_micros")), raw=raw)
+    return Result(
+        text=str(raw.get("text") or ""),
+        error=error if isinstance(error, str) else str(error or ""),
+        retry_at=_natural(raw.get("retry_at")),
+        exit=code if type(code) is int else None,
+        tokens=tokens,
+        usd_micros=_natural(raw.get("cost_usd_micros")),
+        raw=raw,
+    )
 
 
 def read_result(folders: list[Path], extract: Path | None, code: int) -> Result:
@@ -67,7 +75,9 @@ def read_result(folders: list[Path], extract: Path | None, code: int) -> Result:
                 raw = canonical.parse(data)
             except ValueError as error:
                 return Result(problem=f"its result.json is not readable: {error}")
-            return _parsed(raw) if isinstance(raw, dict) else Result(problem="its result.json is not an object")
+            return (
+                _parsed(raw) if isinstance(raw, dict) else Result(problem="its result.json is not an object")
+            )
         if extract is not None and (folder / "output.json").is_file():
             return _extracted(folder, extract, code)
     return Result()
@@ -112,6 +122,12 @@ def read_gates(path: Path) -> list[dict[str, Any]]:
             text = wire.unescape(parts[2]) if len(parts) > 2 else ""
         except wire.WireError:
             text = parts[2]
-        gates.append({"gate": parts[0][:64], "passed": parts[1] in ("pass", "mark"), "marked": parts[1] == "mark",
-                      "evidence": clean(text)[:4096].strip()})
+        gates.append(
+            {
+                "gate": parts[0][:64],
+                "passed": parts[1] in ("pass", "mark"),
+                "marked": parts[1] == "mark",
+                "evidence": clean(text)[:4096].strip(),
+            }
+        )
     return gates

@@ -1,4 +1,4 @@
-"""The store's files: written whole or not at all, and read even though somebody else may have planted them."""
+"""The store's files: written whole or not at all; read though somebody else may have planted them."""
 
 from __future__ import annotations
 

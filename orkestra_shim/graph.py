@@ -32,8 +32,9 @@ class GraphError(Refused):
         self.index = index
 
 
-def _link(task: Task, key: str, names: list[str], positions: dict[str, int],
-          edges: list[list[int] | None]) -> None:
+def _link(
+    task: Task, key: str, names: list[str], positions: dict[str, int], edges: list[list[int] | None]
+) -> None:
     for name in dict.fromkeys(names):
         other = positions.get(name)
         if other is None:
@@ -71,7 +72,7 @@ def _cycle(tasks: Sequence[Task], missing: list[int]) -> GraphError:
         seen[at] = len(path)
         path.append(at)
         at = next(positions[name] for name in tasks[at].raw["depends_on"] if missing[positions[name]])
-    circle = [*path[seen[at]:], at]
+    circle = [*path[seen[at] :], at]
     names = [tasks[index].id for index in circle]
     shown = names if len(names) <= 12 else [*names[:6], "...", *names[-5:]]
     return GraphError(circle[0], "depends_on", f"depends_on makes a cycle: {' -> '.join(shown)}")

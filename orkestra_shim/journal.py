@@ -55,8 +55,11 @@ class Journal:
             if durable:
                 os.fdatasync(self._fd)
         except OSError as error:
-            raise OrkestraError(EX_CANNOT_WRITE, f"cannot write {self.path}: {error.strerror}",
-                                "free space or mend the folder, then start again: nothing landed is lost") from None
+            raise OrkestraError(
+                EX_CANNOT_WRITE,
+                f"cannot write {self.path}: {error.strerror}",
+                "free space or mend the folder, then start again: nothing landed is lost",
+            ) from None
 
     def close(self) -> None:
         """Make everything durable and let go."""
@@ -67,7 +70,7 @@ class Journal:
 def replay(path: Path, start: int = 0) -> Iterator[dict[str, Any]]:
     """Every event from byte offset start on; lines that are not whole objects (a crash) are passed over."""
     try:
-        file = open(path, "rb")
+        file = open(path, "rb")  # noqa: SIM115  # closed below; only the opening may fail quietly
     except FileNotFoundError:
         return
     except OSError as error:

@@ -25,15 +25,23 @@ class Landings:
         work.outcome = self.run.ledger.next_outcome()
         return (work.outcome,)
 
-    def record(self, work: Work, name: str, change: str, base: str, tree: str, patch_id: str, count: str) -> Reply:
+    def record(
+        self, work: Work, name: str, change: str, base: str, tree: str, patch_id: str, count: str
+    ) -> Reply:
         """The files that land with a change: its votes, its outcome, and the outcomes that waited."""
         if not name or name != work.outcome or name != self.run.ledger.next_outcome():
             raise OrkestraError(EX_INTERNAL, f"{name[:40]!r} is not the outcome that was drawn")
         subject = work.subject
         if (subject.get("base"), subject.get("tree")) != (base, tree):
             raise OrkestraError(EX_INTERNAL, f"{work.task.id}: what lands is not what was voted on")
-        landed = {"commit": _object(change), "base": _object(base), "tree": _object(tree),
-                  "diff_sha256": subject["diff_sha256"], "patch_id": patch_id[:80], "files": _number(count)}
+        landed = {
+            "commit": _object(change),
+            "base": _object(base),
+            "tree": _object(tree),
+            "diff_sha256": subject["diff_sha256"],
+            "patch_id": patch_id[:80],
+            "files": _number(count),
+        }
         draft = self.attempts.outcome(work, "landed", "", landed)
         work.recording = True
         return self._write(name, [draft, *self._waiting(work.task.id)], [])
@@ -63,7 +71,10 @@ class Landings:
         more = f" and {len(drafts) - 1} more" if len(drafts) > 1 else ""
         lines = [f"orkestra: record {name} ({drafts[0]['task']}){more}", ""]
         if more or checkpoint:
-            lines += [f"{one}: {draft['task']} {draft['decision']}" for one, draft in zip(names, drafts, strict=True)]
+            lines += [
+                f"{one}: {draft['task']} {draft['decision']}"
+                for one, draft in zip(names, drafts, strict=True)
+            ]
             lines += ["With the status of the task queue."] if checkpoint else []
             lines.append("")
         lines += [f"Orkestra-Task: {drafts[0]['task']}"] if len(drafts) == 1 else []
@@ -95,6 +106,7 @@ class Landings:
     def finish(self) -> Reply:
         """Outcomes that wait for a record, and the queue with its statuses: how many files, and which."""
         run = self.run
+        run.ledger.open.clear()
         run.sync()
         run.take_in_edits(now=True)
         drafts = self._waiting()
@@ -114,7 +126,7 @@ class Landings:
         return str(lines), manifest, message
 
     def _queue_line(self, name: str) -> list[str]:
-        """The manifest line of the queue's checkpoint; none when it says nothing new or was not understood."""
+        """The manifest line of the queue's checkpoint; none when there is nothing new or it was refused."""
         run = self.run
         self._checkpoint = None
         if run.file_problem:

@@ -47,9 +47,16 @@ class Ledger:
         folder = files.make_folder(self.folder, name, mode=0o700)
         chained, lines = [], []
         for offset, draft in enumerate(drafts):
-            outcome = {**draft, "format": "orkestra.outcome/1", "previous": previous,
-                       "id": records.record_id("outcome", number + offset), "recorded_at": now()}
-            outcome["votes"] = [{"id": vote, "sha256": canonical.digest(votes[vote])} for vote in draft["votes"]]
+            outcome = {
+                **draft,
+                "format": "orkestra.outcome/1",
+                "previous": previous,
+                "id": records.record_id("outcome", number + offset),
+                "recorded_at": now(),
+            }
+            outcome["votes"] = [
+                {"id": vote, "sha256": canonical.digest(votes[vote])} for vote in draft["votes"]
+            ]
             outcome["sha256"] = previous = canonical.digest(outcome)
             chained.append(outcome)
             lines.append(self._put(folder, outcome))
@@ -57,7 +64,8 @@ class Ledger:
         lines += self._attributes(folder)
         manifest = folder / "manifest"
         files.write_plain(manifest, "".join(lines))
-        self.open[name] = chained
+        # One landing at a time: what was made ready before and did not land never will.
+        self.open = {name: chained}
         return manifest
 
     @staticmethod
@@ -84,6 +92,8 @@ class Ledger:
             self.branch.add(outcome)
             self.saw("outcome", records.parse_id(outcome["id"])[1])
         if chained:
-            self.branch.attributes |= {f"{place}/.gitattributes" for place in (records.VOTES, records.OUTCOMES)}
+            self.branch.attributes |= {
+                f"{place}/.gitattributes" for place in (records.VOTES, records.OUTCOMES)
+            }
             self.branch.head = head
         return chained

@@ -16,8 +16,13 @@ def _template(name: str) -> Any:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).resolve().parent / "prompts"), autoescape=False,
-        keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+        loader=jinja2.FileSystemLoader(Path(__file__).resolve().parent / "prompts"),
+        autoescape=False,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
     return environment.get_template(name)
 
 
@@ -45,5 +50,6 @@ class Redactor:
 
     def lines(self) -> bytes:
         """For ORKESTRA_SECRETS_FILE: one literal value a line."""
-        return "".join(f"{line}\n" for value in self._values for line in value.splitlines()
-                       if len(line) >= 8).encode()
+        return "".join(
+            f"{line}\n" for value in self._values for line in value.splitlines() if len(line) >= 8
+        ).encode()

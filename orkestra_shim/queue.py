@@ -45,8 +45,12 @@ class Document:
         try:
             self.graph = Graph(self.tasks, self.positions)
         except GraphError as error:
-            raise _refused(text, name, ["tasks", error.index, error.key],
-                           f"{_who(raw_tasks[error.index], error.index)}{error}") from None
+            raise _refused(
+                text,
+                name,
+                ["tasks", error.index, error.key],
+                f"{_who(raw_tasks[error.index], error.index)}{error}",
+            ) from None
 
 
 def _who(raw: object, index: int) -> str:
@@ -143,7 +147,10 @@ class Queue:
             task.status, task.reason = status_of(task)
             self.counts[task.status] = self.counts.get(task.status, 0) + 1
         for task in self.tasks:
-            for key, field, closed in (("depends_on", "waiting", ("completed",)), ("prefer_after", "wishes", FINISHED)):
+            for key, field, closed in (
+                ("depends_on", "waiting", ("completed",)),
+                ("prefer_after", "wishes", FINISHED),
+            ):
                 names = task.raw.get(key)
                 if names:
                     setattr(task, field, sum(self[name].status not in closed for name in set(names)))

@@ -15,8 +15,14 @@ VOTES = "logs/voting"
 OUTCOMES = "logs/outcomes"
 FOLDERS = {"vote": VOTES, "outcome": OUTCOMES}
 ATTRIBUTES = "* -text -filter\n"
-STATUS = {"landed": "completed", "answered": "completed", "planned": "completed", "failed": "failed",
-          "needs_human": "needs_human", "undone": "cancelled"}
+STATUS = {
+    "landed": "completed",
+    "answered": "completed",
+    "planned": "completed",
+    "failed": "failed",
+    "needs_human": "needs_human",
+    "undone": "cancelled",
+}
 _FORMAT = re.compile(r"orkestra\.(vote|outcome)/([0-9]{1,9})\Z")
 _ID = re.compile(r"(vote|outcome)-([0-9]{3,12})\Z")
 VERSION = 1
@@ -65,8 +71,11 @@ def load(data: bytes, path: str) -> dict[str, Any]:
     if not found:
         raise OrkestraError(EX_DATA, f"{path}: unknown format {record['format'][:60]!r}")
     if int(found.group(2)) > VERSION:
-        raise OrkestraError(EX_DATA, f"{path}: format {record['format']} was written by a newer Orkestra",
-                            "upgrade Orkestra to work with this project")
+        raise OrkestraError(
+            EX_DATA,
+            f"{path}: format {record['format']} was written by a newer Orkestra",
+            "upgrade Orkestra to work with this project",
+        )
     name = path.rsplit("/", 1)[-1][:-5]
     if record.get("id") != name or found.group(1) != name.split("-")[0]:
         raise OrkestraError(EX_DATA, f"{path}: says it is {str(record.get('id'))[:60]!r}")
@@ -128,7 +137,9 @@ def read_branch(git: Git, commit: str, known: Branch | None = None) -> Branch:
     for (path, _), (_, _, data) in zip(wanted, git.blobs(blob for _, blob in wanted), strict=True):
         outcome = load(data, path)
         if not isinstance(outcome.get("sha256"), str):
-            raise OrkestraError(EX_DATA, f"{path}: it has no sha256", "orkestra verify says what else is wrong")
+            raise OrkestraError(
+                EX_DATA, f"{path}: it has no sha256", "orkestra verify says what else is wrong"
+            )
         branch.add(outcome)
     return branch
 

@@ -29,8 +29,11 @@ class Run:
         files.write_plain(here.secrets_file, self.redact.lines())
         head = here.git.commit(f"refs/heads/{here.branch}")
         if head is None:
-            raise OrkestraError(EX_DATA, f"the project has no branch {here.branch!r}",
-                                "name an existing branch in config/project.json")
+            raise OrkestraError(
+                EX_DATA,
+                f"the project has no branch {here.branch!r}",
+                "name an existing branch in config/project.json",
+            )
         self.file = watch.QueueFile(here.project, here.git, here.branch)
         self.project = read_project(here.project / PROJECT_FILE, here.git, here.branch, self.file.on_branch())
         self.branch = records.read_branch(here.git, head)
@@ -46,12 +49,14 @@ class Run:
         self.draining = False
         self.held_tried: dict[str, float] = {}
         self._only()
-        for name in [name for name, state in self.states.items() if state.draft and self._is_recorded(name, state)]:
+        for name in [
+            name for name, state in self.states.items() if state.draft and self._is_recorded(name, state)
+        ]:
             self.states[name].draft = None
         self._problem_file().unlink(missing_ok=True)
 
     def sync(self) -> None:
-        """Take in records that stand on the branch without our having been told (a worker that died there)."""
+        """Take in records that the branch holds without our having been told (a worker died there)."""
         head = self._head()
         if head and head != self.branch.head:
             self.refresh(head)
@@ -67,7 +72,10 @@ class Run:
         known = self.branch
         self.branch = self.ledger.branch = records.read_branch(self.here.git, head, known)
         for number, outcome in self.branch.outcomes.items():
-            if number not in known.outcomes and (task := self.queue.get(str(outcome.get("task")))) is not None:
+            if (
+                number not in known.outcomes
+                and (task := self.queue.get(str(outcome.get("task")))) is not None
+            ):
                 self.event("recorded", task.id, outcome=outcome["id"], head=head)
                 self.ledger.saw("outcome", number)
                 self.queue.set_status(task, *records.status_of(task.raw, self.branch.by_task[task.id]))
@@ -96,15 +104,19 @@ class Run:
     def _is_recorded(self, name: str, state: TaskState) -> bool:
         """Whether the branch holds a draft already: the run died between the swap and the log."""
         outcome = self.branch.by_task.get(name)
-        return bool(outcome and state.draft and outcome.get("attempt") == state.draft.get("attempt")
-                    and outcome.get("decision") == state.draft.get("decision"))
+        return bool(
+            outcome
+            and state.draft
+            and outcome.get("attempt") == state.draft.get("attempt")
+            and outcome.get("decision") == state.draft.get("decision")
+        )
 
     def _first_status(self, task: Task) -> tuple[str, str]:
         outcome = self.branch.by_task.get(task.id)
         state = self.states.get(task.id)
-        if state and state.draft and not self._is_recorded(task.id, state):
-            if outcome is None or records.is_reopened(task.raw, outcome):
-                return records.STATUS[state.draft["decision"]], str(state.draft["why"])
+        open_draft = state.draft if state and not self._is_recorded(task.id, state) else None
+        if open_draft and (outcome is None or records.is_reopened(task.raw, outcome)):
+            return records.STATUS[open_draft["decision"]], str(open_draft["why"])
         status = records.status_of(task.raw, outcome)
         if state and status[0] == "completed":
             self.states[task.id] = TaskState(tries=state.tries)
@@ -174,8 +186,9 @@ class Run:
         old = self.queue
         locked = {task.id for task in old.tasks if task.status == "in_progress"}
         top, missing = watch.merge(old.document, new, locked)
-        self.deferred = any(name in new.positions and new.tasks[new.positions[name]].raw != old[name].raw
-                            for name in locked)
+        self.deferred = any(
+            name in new.positions and new.tasks[new.positions[name]].raw != old[name].raw for name in locked
+        )
         del text
         if missing or self.deferred:
             # Checked as a whole once more: an edge of what stays may meet an edge of what is new.
@@ -187,8 +200,11 @@ class Run:
             task.busy = task.id in held
         self._hold_others()
         for name in missing:
-            self.say("warning", f"the task {name} is missing in the edited queue and stays: "
-                                "set its status to cancelled to drop it")
+            self.say(
+                "warning",
+                f"the task {name} is missing in the edited queue and stays: "
+                "set its status to cancelled to drop it",
+            )
         self.journal.append("queue-edited", tasks=len(document.tasks))
 
     def _edited_status(self, old: Task | None, new: Task) -> tuple[str, str]:
@@ -262,19 +278,28 @@ class Run:
                 limited.append(f"{name} is limited: {why} (next_run_at {when})")
             if not resting and not any(self.agents.can_work(name) for name in names):
                 reasons = [f"{name}: {self.agents.get(name).problem}" for name in names]
-                unavailable.append(f"no agent for {task.id}: {'; '.join(reasons) or 'the project names none'}")
+                unavailable.append(
+                    f"no agent for {task.id}: {'; '.join(reasons) or 'the project names none'}"
+                )
         return limited, unavailable
 
     def summary(self) -> tuple[int, str]:
         """(exit code, text for people): how the run left the queue."""
         counts = {status: count for status, count in self.queue.counts.items() if count}
-        lines = [f"{len(self.queue.tasks)} tasks: "
-                 + (", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none")]
-        for task in self.queue.tasks:
-            if task.status in ("failed", "needs_human"):
-                lines.append(f"{task.id} {task.status.replace('_', ' ')}: {task.reason}")
-        waiting = [(name, state) for name, state in self.states.items() if state.waits
-                   and (task := self.queue.get(name)) and task.status == "pending"]
+        lines = [
+            f"{len(self.queue.tasks)} tasks: "
+            + (", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none")
+        ]
+        lines += [
+            f"{one.id} {one.status.replace('_', ' ')}: {one.reason}"
+            for one in self.queue.tasks
+            if one.status in ("failed", "needs_human")
+        ]
+        waiting = [
+            (name, state)
+            for name, state in self.states.items()
+            if state.waits and (task := self.queue.get(name)) and task.status == "pending"
+        ]
         lines += [f"{name} waits: {state.waits} (edits that are not committed)" for name, state in waiting]
         limited, unavailable = self._stuck()
         if self.file_problem:

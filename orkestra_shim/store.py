@@ -50,7 +50,9 @@ class Client:
             # Read and write: opening never waits for the client; its death shows at the request pipe.
             self.reply_fd = os.open(self.paths[1], os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            raise OrkestraError(errors.EX_CANNOT_WRITE, f"cannot make {self.paths[0]}: {error.strerror}") from None
+            raise OrkestraError(
+                errors.EX_CANNOT_WRITE, f"cannot make {self.paths[0]}: {error.strerror}"
+            ) from None
 
     def read(self) -> list[bytes] | None:
         """Whole lines that have come; None at the end of the pipe. An endless line is dropped, not kept."""
@@ -108,15 +110,33 @@ class Server:
         self.stopping = False
         steps, lands = self.attempts, self.landings
         self.worker_verbs: dict[str, Handler] = {
-            "base": (steps.base, 1, 1), "worked": (steps.worked, 2, 3), "taken": (steps.taken, 2, 2),
-            "checked": (steps.checked, 3, 3), "gated": (steps.gated, 0, 1), "vote-open": (steps.vote_open, 3, 3),
-            "vote-close": (steps.vote_close, 1, 1), "conflict": (steps.conflict, 1, 2), "failed": (steps.fail, 1, 1),
-            "released": (steps.released, 1, 1), "held": (steps.held, 2, 2), "draw": (lands.draw, 0, 0),
-            "record": (lands.record, 6, 6), "landed": (lands.landed, 2, 2), "settled": (steps.settled, 0, 0)}
+            "base": (steps.base, 1, 1),
+            "worked": (steps.worked, 2, 3),
+            "taken": (steps.taken, 2, 2),
+            "checked": (steps.checked, 3, 3),
+            "gated": (steps.gated, 0, 1),
+            "vote-open": (steps.vote_open, 3, 3),
+            "vote-close": (steps.vote_close, 1, 1),
+            "conflict": (steps.conflict, 1, 2),
+            "failed": (steps.fail, 1, 1),
+            "released": (steps.released, 1, 1),
+            "held": (steps.held, 2, 2),
+            "draw": (lands.draw, 0, 0),
+            "record": (lands.record, 6, 6),
+            "landed": (lands.landed, 2, 2),
+            "settled": (steps.settled, 0, 0),
+        }
         self.control_verbs: dict[str, Handler] = {
-            "hello": (lambda: (), 0, 0), "worker": (self._worker, 1, 1), "plan": (self._plan, 0, 0),
-            "drain": (self._drain, 0, 0), "refresh": (self._refresh, 1, 1), "finish": (lands.finish, 0, 0),
-            "recorded": (lands.recorded, 1, 1), "summary": (self._summary, 0, 0), "bye": (self._bye, 0, 0)}
+            "hello": (lambda: (), 0, 0),
+            "worker": (self._worker, 1, 1),
+            "plan": (self._plan, 0, 0),
+            "drain": (self._drain, 0, 0),
+            "refresh": (self._refresh, 1, 1),
+            "finish": (lands.finish, 0, 0),
+            "recorded": (lands.recorded, 1, 1),
+            "summary": (self._summary, 0, 0),
+            "bye": (self._bye, 0, 0),
+        }
 
     def open(self, name: str) -> None:
         """A fresh pair for a client; whoever had the name is gone."""
@@ -212,9 +232,13 @@ class Server:
             return wire.reply(seq, "err", str(EX_DATA), str(error))
         except OrkestraError as error:
             self.run.say("error", error.message)
-            if error.code == errors.EX_CANNOT_WRITE and error.message.startswith(f"cannot write {self.run.journal.path}"):
+            if error.code == errors.EX_CANNOT_WRITE and error.message.startswith(
+                f"cannot write {self.run.journal.path}"
+            ):
                 raise  # without its log the store cannot keep its promises
-            return wire.reply(seq, "err", str(error.code), error.message, *([error.hint] if error.hint else []))
+            return wire.reply(
+                seq, "err", str(error.code), error.message, *([error.hint] if error.hint else [])
+            )
 
     def _handle(self, client: Client, request: wire.Request) -> Reply | None:
         verb, fields = request.verb, request.fields
@@ -245,7 +269,9 @@ class Server:
         if handler is None:
             raise OrkestraError(EX_DATA, f"unknown verb {verb[:40]!r}")
         if not handler[1] <= len(fields) <= handler[2]:
-            raise OrkestraError(EX_DATA, f"{verb} takes {handler[1]} to {handler[2]} fields, not {len(fields)}")
+            raise OrkestraError(
+                EX_DATA, f"{verb} takes {handler[1]} to {handler[2]} fields, not {len(fields)}"
+            )
 
     def _returned(self, work: Work) -> None:
         if self.run.deferred:
@@ -369,8 +395,10 @@ def main(words: Sequence[str]) -> int:
     except Exception as error:  # the one place that keeps a traceback from a user
         if os.environ.get("ORKESTRA_DEBUG") == "1":
             raise
-        print(f"orkestra: the store failed: {type(error).__name__}: {error}\n  ORKESTRA_DEBUG=1 shows where",
-              file=sys.stderr)
+        print(
+            f"orkestra: the store failed: {type(error).__name__}: {error}\n  ORKESTRA_DEBUG=1 shows where",
+            file=sys.stderr,
+        )
         return EX_INTERNAL
     return 0
 

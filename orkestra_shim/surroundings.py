@@ -67,7 +67,9 @@ def read_project(path: Path, git: Git, branch: str, on_branch: bool) -> Project:
     project.reviewers = "auto" if reviewers == "auto" else _names(reviewers, "committee.reviewers", path)
     project.rule = rules.get("rule", "majority")
     if not isinstance(project.rule, str) or not committee.RULE.match(project.rule):
-        raise OrkestraError(EX_CONFIG, f"{path}: committee.rule must be majority, unanimity or supermajority p/q")
+        raise OrkestraError(
+            EX_CONFIG, f"{path}: committee.rule must be majority, unanimity or supermajority p/q"
+        )
     space = top.get("workspace") or {}
     share = space.get("share", []) if isinstance(space, dict) else []
     project.share = share if isinstance(share, list) else []

@@ -14,8 +14,10 @@ DEFAULT_ATTEMPTS = 3
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 _OUTCOME = re.compile(r"outcome-[0-9]{3,12}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-NAME_RULE = ("1 to 64 of a-z, 0-9, dot, underscore and dash, beginning with a letter or digit; "
-             "not ending in .lock or a dot, without ..")
+NAME_RULE = (
+    "1 to 64 of a-z, 0-9, dot, underscore and dash, beginning with a letter or digit; "
+    "not ending in .lock or a dot, without .."
+)
 
 
 class Refused(ValueError):
@@ -127,11 +129,26 @@ def _reopened(key: str, value: object) -> None:
 
 
 CHECKS: dict[str, Callable[[str, object], None]] = {
-    "id": _name, "title": _line, "description": _text, "depends_on": _names, "prefer_after": _names,
-    "priority": _one_of(tuple(PRIORITIES)), "agent": _name, "domain": _line, "command": _text,
-    "inputs": _paths, "allow_paths": _paths, "check": _text, "timeout": _integer(1, 604_800),
-    "max_attempts": _integer(1, 100), "candidates": _one_candidate, "status": _one_of(STATUSES),
-    "allow_empty": _flag, "reopened": _reopened, "reason": _text, "note": _text,
+    "id": _name,
+    "title": _line,
+    "description": _text,
+    "depends_on": _names,
+    "prefer_after": _names,
+    "priority": _one_of(tuple(PRIORITIES)),
+    "agent": _name,
+    "domain": _line,
+    "command": _text,
+    "inputs": _paths,
+    "allow_paths": _paths,
+    "check": _text,
+    "timeout": _integer(1, 604_800),
+    "max_attempts": _integer(1, 100),
+    "candidates": _one_candidate,
+    "status": _one_of(STATUSES),
+    "allow_empty": _flag,
+    "reopened": _reopened,
+    "reason": _text,
+    "note": _text,
 }
 
 

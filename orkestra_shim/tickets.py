@@ -50,15 +50,26 @@ def binds(place: Place, share: Iterable[Any]) -> list[str]:
     return triples
 
 
-def write(place: Place, agent: Agent, agents: Agents, plain: dict[str, str], lists: dict[str, Iterable[str]],
-          exchange: dict[str, bytes | str]) -> None:
+def write(
+    place: Place,
+    agent: Agent,
+    agents: Agents,
+    plain: dict[str, str],
+    lists: dict[str, Iterable[str]],
+    exchange: dict[str, bytes | str],
+) -> None:
     """Make the ticket folder anew. plain, lists and exchange add to what the agent itself gives."""
     folder = place.folder
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.rmtree(folder / "exchange", ignore_errors=True)
     (folder / "exchange").mkdir(mode=0o700)
     environment = [f"{name}={value}" for name, value in agents.environment(agent).items()]
-    for name, text in {"agent": agent.name, "adapter": agent.adapter, "base-mode": agent.revises, **plain}.items():
+    for name, text in {
+        "agent": agent.name,
+        "adapter": agent.adapter,
+        "base-mode": agent.revises,
+        **plain,
+    }.items():
         files.write_plain(folder / name, text)
     every = {"env": environment, "credentials": _credentials(agent), "tool-read": agent.read, **lists}
     for name, items in every.items():

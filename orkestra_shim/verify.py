@@ -21,7 +21,7 @@ _DERIVED = ("tally", "decision", "why", "reviewed_by")
 
 @dataclass
 class Report:
-    """findings: (record, what does not hold), the first record first; notes: what a person may want to know."""
+    """findings: (record, what does not hold), the first record first; notes: worth knowing."""
 
     findings: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -34,7 +34,7 @@ class Report:
 
 
 def verify(repo_path: Path, branch: str, since: str | None = None) -> Report:
-    """Check every record on a branch of a project. Raises 65 when there is no such project, branch or commit."""
+    """Check every record on a branch of a project. Raises 65 for a project or commit that there is not."""
     git_dir = changes.git_directory(repo_path)
     if git_dir is None:
         raise OrkestraError(EX_DATA, f"{repo_path} is not a Git repository")
@@ -58,8 +58,9 @@ class _Check:
         self.git, self.head = git, head
         self.report = Report()
         self.tree = git.tree(head, records.VOTES, records.OUTCOMES)
-        self.blobs = dict(zip(self.tree, (data for _, _, data in git.blobs(b for _, b in self.tree.values())),
-                              strict=True))
+        self.blobs = dict(
+            zip(self.tree, (data for _, _, data in git.blobs(b for _, b in self.tree.values())), strict=True)
+        )
         self.votes: dict[str, dict[str, Any]] = {}
         self.outcomes: dict[str, dict[str, Any]] = {}
 
@@ -75,14 +76,17 @@ class _Check:
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             self.find(record, f"a field is missing or of the wrong kind ({type(error).__name__}: {error})")
 
-    # --- each record -----------------------------------------------------------------------------------------
+    # --- each record ----------------------------------------------------------------------------------------
 
     def records(self) -> None:
         paths = [path for path in self.tree if not path.rsplit("/", 1)[-1].startswith(".")]
         for path in [path for path in paths if not records.is_record(path)]:
             self.find(path, "is no record, or stands in the wrong place")
-        known = sorted((records.parse_id(path.rsplit("/", 1)[-1][:-5]), path) for path in paths
-                       if records.is_record(path))
+        known = sorted(
+            (records.parse_id(path.rsplit("/", 1)[-1][:-5]), path)
+            for path in paths
+            if records.is_record(path)
+        )
         broken: dict[str, list[str]] = {}
         for (kind, number), path in known:
             name = records.record_id(kind, number)
@@ -107,7 +111,9 @@ class _Check:
         try:
             if canonical.pretty(record) != self.blobs[path]:
                 problems.append(f"{path}: its bytes are not the one form that a record has")
-            if record["format"].startswith("orkestra.outcome/") and record.get("sha256") != canonical.digest(record):
+            if record["format"].startswith("orkestra.outcome/") and record.get("sha256") != canonical.digest(
+                record
+            ):
                 problems.append(f"{path}: its own hash does not fit its content")
         except OrkestraError as error:
             problems.append(f"{path}: {error.message}")
@@ -117,8 +123,9 @@ class _Check:
         """Outcomes in order, each after its votes; then votes that no outcome names."""
         named: dict[str, str] = {}
         previous: dict[str, Any] | None = None
-        everything = sorted({*self.outcomes, *(name for name in broken if name.startswith("outcome-"))},
-                            key=records.parse_id)
+        everything = sorted(
+            {*self.outcomes, *(name for name in broken if name.startswith("outcome-"))}, key=records.parse_id
+        )
         for name in everything:
             outcome = self.outcomes.get(name)
             if outcome is not None:
@@ -129,8 +136,9 @@ class _Check:
                 self.guarded(name, self._chain, name, outcome, previous)
                 self.guarded(name, self._outcome, name, outcome)
                 previous = outcome
-        for name in sorted({*self.votes, *(name for name in broken if name.startswith("vote-"))},
-                           key=records.parse_id):
+        for name in sorted(
+            {*self.votes, *(name for name in broken if name.startswith("vote-"))}, key=records.parse_id
+        ):
             for problem in broken.pop(name, []):
                 self.find(name, problem)
             if name not in named:
@@ -142,13 +150,19 @@ class _Check:
         before = 0 if previous is None else records.parse_id(previous["id"])[1]
         if outcome["previous"] != expected:
             after = "nothing" if previous is None else previous["id"]
-            self.find(name, f"the chain is broken: its `previous` is not the hash of {after}, which stands before it")
+            self.find(
+                name,
+                f"the chain is broken: its `previous` is not the hash of {after}, which stands before it",
+            )
         elif number != before + 1:
-            self.report.notes.append(f"{records.record_id('outcome', before + 1)} does not exist: the number was "
-                                     f"drawn, but {name} follows {previous['id'] if previous else 'nothing'}")
+            self.report.notes.append(
+                f"{records.record_id('outcome', before + 1)} does not exist: the number was "
+                f"drawn, but {name} follows {previous['id'] if previous else 'nothing'}"
+            )
 
-    def _its_votes(self, name: str, outcome: dict[str, Any], named: dict[str, str],
-                   broken: dict[str, list[str]]) -> None:
+    def _its_votes(
+        self, name: str, outcome: dict[str, Any], named: dict[str, str], broken: dict[str, list[str]]
+    ) -> None:
         for entry in outcome["votes"]:
             vote_id = entry["id"]
             for problem in broken.pop(vote_id, []):
@@ -166,7 +180,7 @@ class _Check:
                 self.find(vote_id, f"it is about the task {vote['task']!r}, {name} about {outcome['task']!r}")
             self.guarded(vote_id, self._vote, vote_id, vote)
 
-    # --- votes -----------------------------------------------------------------------------------------------
+    # --- votes ----------------------------------------------------------------------------------------------
 
     def _vote(self, name: str, vote: dict[str, Any]) -> None:
         members = [entry["member"] for entry in vote["electorate"]]
@@ -177,7 +191,8 @@ class _Check:
         if set(vote["recused"]) & set(members):
             self.find(name, "a recused member is in the electorate")
         if not set(vote["weights"]) <= set(members) or any(
-                type(weight) is not int or weight < 0 for weight in vote["weights"].values()):
+            type(weight) is not int or weight < 0 for weight in vote["weights"].values()
+        ):
             self.find(name, "its weights are not whole numbers of its members")
         heads = [entry for entry in vote["electorate"] if entry["kind"] != "program"] or vote["electorate"]
         if type(vote["quorum"]) is not int or vote["quorum"] < max(1, -(-len(heads) * 6 // 10)):
@@ -190,10 +205,14 @@ class _Check:
         counted = committee.decide(body)
         for key in _DERIVED:
             if vote[key] != counted[key]:
-                shown = f"{vote[key]!r}, its ballots give {counted[key]!r}" if key != "tally" else "not its ballots"
+                shown = (
+                    f"{vote[key]!r}, its ballots give {counted[key]!r}"
+                    if key != "tally"
+                    else "not its ballots"
+                )
                 self.find(name, f"its {key} is {shown}")
 
-    # --- outcomes --------------------------------------------------------------------------------------------
+    # --- outcomes -------------------------------------------------------------------------------------------
 
     def _outcome(self, name: str, outcome: dict[str, Any]) -> None:
         if outcome["decision"] not in records.STATUS:
@@ -216,17 +235,30 @@ class _Check:
 
     def _approved(self, name: str, outcome: dict[str, Any], change: dict[str, Any]) -> None:
         patch = self.landed.patch_id(change)
-        approving = [vote for entry in outcome["votes"] if (vote := self.votes.get(entry["id"])) is not None
-                     and vote["decision"] == "approve" and vote["kind"] == "review"]
-        fitting = [vote for vote in approving if vote["subject"]["diff_sha256"] == change["diff_sha256"]
-                   or (patch not in ("", "-") and vote["subject"]["patch_id"] == patch)]
+        approving = [
+            vote
+            for entry in outcome["votes"]
+            if (vote := self.votes.get(entry["id"])) is not None
+            and vote["decision"] == "approve"
+            and vote["kind"] == "review"
+        ]
+        fitting = [
+            vote
+            for vote in approving
+            if vote["subject"]["diff_sha256"] == change["diff_sha256"]
+            or (patch not in ("", "-") and vote["subject"]["patch_id"] == patch)
+        ]
         if not fitting:
-            self.find(name, "it landed without an approving vote on exactly this change" if not approving
-                      else "its approving vote was on another change than the one that landed")
+            self.find(
+                name,
+                "it landed without an approving vote on exactly this change"
+                if not approving
+                else "its approving vote was on another change than the one that landed",
+            )
         elif outcome["reviewed_by"] not in [vote["reviewed_by"] for vote in fitting]:
             self.find(name, f"it says it was reviewed by {outcome['reviewed_by']!r}; the vote says otherwise")
 
-    # --- around the records ----------------------------------------------------------------------------------
+    # --- around the records ---------------------------------------------------------------------------------
 
     def history_edits(self) -> None:
         for commit, letter, path in changes.edited(self.git, self.head, records.VOTES, records.OUTCOMES):
@@ -255,8 +287,11 @@ class _Check:
         """Every record that stood at a pinned commit stands unchanged now."""
         pinned = self.git.commit(commit)
         if pinned is None:
-            raise OrkestraError(EX_DATA, f"there is no commit {commit[:80]!r} here",
-                                "fetch it, or name the head that was pinned")
+            raise OrkestraError(
+                EX_DATA,
+                f"there is no commit {commit[:80]!r} here",
+                "fetch it, or name the head that was pinned",
+            )
         code, _, _ = self.git.attempt("merge-base", "--is-ancestor", pinned, self.head)
         if code != 0:
             self.find(commit, "the pinned commit is not in the branch's history: the history was rewritten")
@@ -275,14 +310,16 @@ class _Landed:
         self.trees: dict[str, tuple[str, str]] = {}
         for name, outcome in check.outcomes.items():
             change = outcome.get("change")
-            pair = self._pair(name, change) if isinstance(change, dict) else None
+            if not isinstance(change, dict):
+                continue
+            pair = self._pair(name, change)
             if pair:
                 self.trees[str(change["commit"])] = pair
         self.diffs = changes.diffs(check.git, self.trees.values())
         self.ids = dict(zip(self.diffs, changes.patch_ids(self.diffs.values()), strict=True))
 
     def _found(self, name: str, change: dict[str, Any]) -> changes.Commit | None:
-        """The change's commit; after a rebase the one that carries the outcome's name and is no record commit."""
+        """The change's commit; after a rebase the one with the outcome's name that is no record commit."""
         commit = self.history.commits.get(str(change.get("commit")))
         if commit is None:
             again = [self.history.commits[other] for other in self.history.by_outcome.get(name, [])]
@@ -317,8 +354,11 @@ class _Landed:
         check, diff = self.check_of, self.diff(change)
         commit = self.history.commits.get(change["commit"])
         if diff is None:
-            check.find(name, f"its change {change['commit'][:12]} is not in the branch's history "
-                             "(rebased with other content, squashed, or never landed)")
+            check.find(
+                name,
+                f"its change {change['commit'][:12]} is not in the branch's history "
+                "(rebased with other content, squashed, or never landed)",
+            )
             return
         if commit is None:
             found = self._found(name, change)

@@ -42,15 +42,16 @@ class QueueFile:
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def first(self) -> queue.Document:
-        """The queue as the run begins: the checkout's file, or the branch's where the checkout is elsewhere."""
+        """The queue as the run begins: the checkout's file, or the branch's if the checkout is on another."""
         if self.on_branch() and self.path.is_file():
             self._seen = self._stamp()
             data = queue.read_bytes(self.path)
         else:
             code, data, _ = self._git.attempt("cat-file", "blob", f"refs/heads/{self._branch}:{queue.FILE}")
             if code != 0:
-                raise OrkestraError(EX_DATA, f"the branch {self._branch} has no {queue.FILE}",
-                                    "orkestra adopt makes one")
+                raise OrkestraError(
+                    EX_DATA, f"the branch {self._branch} has no {queue.FILE}", "orkestra adopt makes one"
+                )
         self._digest = canonical.sha256(data)
         text = queue.decode(data)
         del data  # a queue of 100,000 tasks is 60 MB of text

@@ -29,5 +29,5 @@
 | { electorate: $electorate,
     recused: ($ai | map(.member) | map(select(. == $in.author.member))
               - ($electorate | map(.member))),
-    quorum: ([(($counted * 6 + 9) / 10 | floor), 1] | max),
+    quorum: ([(($counted * 6 + 9 - ($counted * 6 + 9) % 10) / 10), 1] | max),
     weights: ($electorate | map({key: .member, value: 1000}) | from_entries) }

@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-GIT_ENV = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "A", "LC_ALL": "C",
-           "GIT_AUTHOR_EMAIL": "a@localhost", "GIT_COMMITTER_NAME": "A", "GIT_COMMITTER_EMAIL": "a@localhost"}
+GIT_ENV = {
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_AUTHOR_NAME": "A",
+    "LC_ALL": "C",
+    "GIT_AUTHOR_EMAIL": "a@localhost",
+    "GIT_COMMITTER_NAME": "A",
+    "GIT_COMMITTER_EMAIL": "a@localhost",
+}
 ADAPTER = """#!/bin/sh
 case $1 in
 describe) printf '%s' '{description}' ;;
@@ -21,8 +28,13 @@ esac
 
 
 def git(project: Path, *args: str, stdin: bytes | None = None, env: dict[str, str] | None = None) -> str:
-    done = subprocess.run(["git", "-C", str(project), *args], input=stdin, capture_output=True, check=True,
-                          env={**os.environ, **GIT_ENV, **(env or {})})
+    done = subprocess.run(
+        ["git", "-C", str(project), *args],
+        input=stdin,
+        capture_output=True,
+        check=True,
+        env={**os.environ, **GIT_ENV, **(env or {})},
+    )
     return done.stdout.decode().strip()
 
 
@@ -34,9 +46,21 @@ class Project:
         self.path = folder / "projéct with space"
         self.runtime = folder / "runtime"
         self.config = folder / "CONFIG"
-        for place in (self.path / "config", self.runtime, self.config / "agents", folder / "LOGS", folder / "cache"):
+        for place in (
+            self.path / "config",
+            self.runtime,
+            self.config / "agents",
+            folder / "LOGS",
+            folder / "cache",
+        ):
             place.mkdir(parents=True)
-        top = {"format": "orkestra.project/1", "id": "0123456789ab", "name": "demo", "branch": "main", **settings}
+        top = {
+            "format": "orkestra.project/1",
+            "id": "0123456789ab",
+            "name": "demo",
+            "branch": "main",
+            **settings,
+        }
         (self.path / "config/project.json").write_text(json.dumps(top))
         self.write_queue(tasks)
         (self.path / ".gitignore").write_text("logs/execution/\n")
@@ -65,11 +89,20 @@ class Project:
 
     def environment(self, **more: str) -> dict[str, str]:
         keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        return {**keep, "PYTHONPATH": str(ROOT), "ORKESTRA_SCRIPTS": str(ROOT / "SCRIPTS"),
-                "ORKESTRA_CONFIG": str(self.config), "ORKESTRA_LOGS": str(self.folder / "LOGS"),
-                "ORKESTRA_PROJECT": str(self.path), "ORKESTRA_RUNTIME": str(self.runtime), "ORKESTRA_BRANCH": "main",
-                "ORKESTRA_WORKSPACES": str(self.folder / "cache"), "ORKESTRA_GIT_DIR": str(self.path / ".git"),
-                "ORKESTRA_DEBUG": "1", **more}
+        return {
+            **keep,
+            "PYTHONPATH": str(ROOT),
+            "ORKESTRA_SCRIPTS": str(ROOT / "SCRIPTS"),
+            "ORKESTRA_CONFIG": str(self.config),
+            "ORKESTRA_LOGS": str(self.folder / "LOGS"),
+            "ORKESTRA_PROJECT": str(self.path),
+            "ORKESTRA_RUNTIME": str(self.runtime),
+            "ORKESTRA_BRANCH": "main",
+            "ORKESTRA_WORKSPACES": str(self.folder / "cache"),
+            "ORKESTRA_GIT_DIR": str(self.path / ".git"),
+            "ORKESTRA_DEBUG": "1",
+            **more,
+        }
 
     def start(self, **more: str) -> Store:
         return Store(self, **more)
@@ -97,8 +130,13 @@ class Store:
         self.folder = project.runtime / "run"
         self.folder.mkdir(exist_ok=True)
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "orkestra_shim.store", "--runtime", str(self.folder)], stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, env=project.environment(**more), text=True)
+            [sys.executable, "-m", "orkestra_shim.store", "--runtime", str(self.folder)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            env=project.environment(**more),
+            text=True,
+        )
         assert self.process.stdout is not None
         self.ready = self.process.stdout.readline() == "ready\n"
         if self.ready:
@@ -128,16 +166,18 @@ class Client:
     """One client over its pair of FIFOs, as the Bash client does it."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.req = open(folder / f"{name}.req", "wb", buffering=0)
+        self.req = (folder / f"{name}.req").open("wb", buffering=0)
         self.seq = 0
         self.send("hello")
-        self.rep = open(folder / f"{name}.rep", "rb")
+        self.rep = (folder / f"{name}.rep").open("rb")
         assert self.receive() == ["ok"]
 
     def send(self, *fields: str) -> None:
         self.seq += 1
-        plain = [field.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-                 for field in fields]
+        plain = [
+            field.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+            for field in fields
+        ]
         self.req.write("\t".join([str(self.seq), *plain]).encode() + b"\n")
 
     def receive(self) -> list[str]:
@@ -188,12 +228,17 @@ class Worker:
         self.base = base or self.project.head
         commit = self.project.commit_files(self.base, changes, "work")
         self.tree = git(self.project.path, "rev-parse", f"{commit}^{{tree}}")
-        diff = subprocess.run(["git", "-C", str(self.project.path), *DIFF, self.base, self.tree],
-                              capture_output=True, check=True).stdout
+        diff = subprocess.run(
+            ["git", "-C", str(self.project.path), *DIFF, self.base, self.tree],
+            capture_output=True,
+            check=True,
+        ).stdout
         (self.attempt / "diff.patch").write_bytes(diff)
         self.patch = git(self.project.path, "patch-id", "--stable", stdin=diff).split(" ")[0] if diff else "-"
 
-    def judge(self, check: int = 0, gates: str = "scope\tpass\t\nsecrets\tpass\t\nprotected\tpass\t\n") -> list[str]:
+    def judge(
+        self, check: int = 0, gates: str = "scope\tpass\t\nsecrets\tpass\t\nprotected\tpass\t\n"
+    ) -> list[str]:
         (self.attempt / "check.log").write_text("checked\n")
         (self.attempt / "gates.tsv").write_text(gates)
         assert self.client.ask("checked", str(check), "1", self.tree) == ["ok"]

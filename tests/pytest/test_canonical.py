@@ -12,14 +12,19 @@ from orkestra_shim import canonical
 from orkestra_shim.errors import OrkestraError
 
 WORDS = st.text(st.characters(exclude_categories=["Cs"]))
-JSON = st.recursive(st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | WORDS,
-                    lambda inner: st.lists(inner) | st.dictionaries(WORDS, inner), max_leaves=20)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | WORDS,
+    lambda inner: st.lists(inner) | st.dictionaries(WORDS, inner),
+    max_leaves=20,
+)
 
 
 def test_keys_are_ordered_by_utf_16_and_escapes_are_those_of_the_rfc() -> None:
     value = {"\ufb33": 1, "\U0001f600": 2, "1": "\u20ac$\x0f\nA'B\"\\\x7f", "\r": None}
-    assert canonical.canonical(value) == (
-        '{"\\r":null,"1":"\u20ac$\\u000f\\nA\'B\\"\\\\\x7f","\U0001f600":2,"\ufb33":1}').encode()
+    assert (
+        canonical.canonical(value)
+        == ('{"\\r":null,"1":"\u20ac$\\u000f\\nA\'B\\"\\\\\x7f","\U0001f600":2,"\ufb33":1}').encode()
+    )
 
 
 @pytest.mark.parametrize("value", [1.5, float("nan"), 2**53, "\ud800", {"a": [0.1]}, {1: 2}, b"x"])
@@ -42,7 +47,9 @@ def test_the_digest_leaves_out_only_itself(record: dict[str, object], _: int) ->
     assert canonical.digest({**record, "format": "orkestra.outcome/1"}) != plain
 
 
-@pytest.mark.parametrize("data", [b"[" * 100_000, b'{"a":' * 70 + b"1" + b"}" * 70, b"\xff", b"NaN", b"[1e", b"1" * 99999])
+@pytest.mark.parametrize(
+    "data", [b"[" * 100_000, b'{"a":' * 70 + b"1" + b"}" * 70, b"\xff", b"NaN", b"[1e", b"1" * 99999]
+)
 def test_hostile_json_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError):
         canonical.parse(data)

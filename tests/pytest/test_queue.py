@@ -35,25 +35,34 @@ def drain(q: Queue) -> list[str]:
     return order
 
 
-@pytest.mark.parametrize(("source", "message"), [
-    ("{", "q:1:2: not JSON"),
-    ("[]", "q:1:1: expected an object"),
-    ('{"version": 2, "tasks": []}', "q:1:13: version 2 was written by a newer Orkestra"),
-    ('{"tasks": 3}', "q:1:11: tasks must be a list"),
-    ('{"tasks": [\n 3]}', "q:2:2: task number 1: a task must be an object"),
-    ('{"tasks": [\n {"id": "a"},\n  {"id": "a"}]}', "q:3:10: the id 'a' is used twice"),
-    ('{"tasks": [{"id": "a",\n "priority": "urgent"}]}', "q:2:14: task 'a': priority must be one of critical"),
-    ('{"tasks": [{"id": "a",\n "depends_on": ["b"]}]}', "q:2:16: task 'a': depends_on names the unknown task 'b'"),
-    ('{"tasks": [{"id": "a", "depends_on": ["a"]}]}', "task 'a': depends_on names the task itself"),
-    ('{"tasks": [{"id": "a", "prefer_after": ["z"]}]}', "prefer_after names the unknown task 'z'"),
-    ('{"tasks": [{"id": "a", "agent": "shell"}]}', "the agent 'shell' needs a command"),
-    ('{"tasks": [{"id": "a", "timeout": true}]}', "timeout must be a whole number"),
-    ('{"tasks": [{"id": "a", "candidates": 3}]}', "candidates must be 1"),
-    ('{"tasks": [{"id": "a", "title": "x\\ny"}]}', "title must be one line"),
-    ('{"tasks": [{"id": "a", "status": "done"}]}', "status must be one of"),
-    ('{"tasks": [{"id": "a", "inputs": ["../x"]}]}', "leads out of the project"),
-    ('{"tasks": [{"id": "a", "allow_paths": ["/etc/**"]}]}', "must be relative"),
-])
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("{", "q:1:2: not JSON"),
+        ("[]", "q:1:1: expected an object"),
+        ('{"version": 2, "tasks": []}', "q:1:13: version 2 was written by a newer Orkestra"),
+        ('{"tasks": 3}', "q:1:11: tasks must be a list"),
+        ('{"tasks": [\n 3]}', "q:2:2: task number 1: a task must be an object"),
+        ('{"tasks": [\n {"id": "a"},\n  {"id": "a"}]}', "q:3:10: the id 'a' is used twice"),
+        (
+            '{"tasks": [{"id": "a",\n "priority": "urgent"}]}',
+            "q:2:14: task 'a': priority must be one of critical",
+        ),
+        (
+            '{"tasks": [{"id": "a",\n "depends_on": ["b"]}]}',
+            "q:2:16: task 'a': depends_on names the unknown task 'b'",
+        ),
+        ('{"tasks": [{"id": "a", "depends_on": ["a"]}]}', "task 'a': depends_on names the task itself"),
+        ('{"tasks": [{"id": "a", "prefer_after": ["z"]}]}', "prefer_after names the unknown task 'z'"),
+        ('{"tasks": [{"id": "a", "agent": "shell"}]}', "the agent 'shell' needs a command"),
+        ('{"tasks": [{"id": "a", "timeout": true}]}', "timeout must be a whole number"),
+        ('{"tasks": [{"id": "a", "candidates": 3}]}', "candidates must be 1"),
+        ('{"tasks": [{"id": "a", "title": "x\\ny"}]}', "title must be one line"),
+        ('{"tasks": [{"id": "a", "status": "done"}]}', "status must be one of"),
+        ('{"tasks": [{"id": "a", "inputs": ["../x"]}]}', "leads out of the project"),
+        ('{"tasks": [{"id": "a", "allow_paths": ["/etc/**"]}]}', "must be relative"),
+    ],
+)
 def test_what_is_wrong_is_named_with_its_place(source: str, message: str) -> None:
     with pytest.raises(OrkestraError) as caught:
         Document(source, "q")
@@ -62,19 +71,43 @@ def test_what_is_wrong_is_named_with_its_place(source: str, message: str) -> Non
 
 def test_a_cycle_is_refused_with_its_path() -> None:
     with pytest.raises(OrkestraError, match="a -> b -> c -> a"):
-        Document(text({"id": "x"}, {"id": "a", "depends_on": ["b", "x"]}, {"id": "b", "depends_on": ["c"]},
-                      {"id": "c", "depends_on": ["a"]}))
+        Document(
+            text(
+                {"id": "x"},
+                {"id": "a", "depends_on": ["b", "x"]},
+                {"id": "b", "depends_on": ["c"]},
+                {"id": "c", "depends_on": ["a"]},
+            )
+        )
 
 
 def test_wishes_may_form_cycles_and_rank_after_priority() -> None:
-    q = Queue(Document(text({"id": "a", "prefer_after": ["b"]}, {"id": "b", "prefer_after": ["a"]},
-                            {"id": "c", "prefer_after": ["d"], "priority": "high"}, {"id": "d"})), pending)
+    q = Queue(
+        Document(
+            text(
+                {"id": "a", "prefer_after": ["b"]},
+                {"id": "b", "prefer_after": ["a"]},
+                {"id": "c", "prefer_after": ["d"], "priority": "high"},
+                {"id": "d"},
+            )
+        ),
+        pending,
+    )
     assert drain(q) == ["c", "d", "a", "b"]
 
 
 def test_the_longer_chain_goes_first() -> None:
-    q = Queue(Document(text({"id": "short"}, {"id": "long"}, {"id": "m", "depends_on": ["long"]},
-                            {"id": "e", "depends_on": ["m"]})), pending)
+    q = Queue(
+        Document(
+            text(
+                {"id": "short"},
+                {"id": "long"},
+                {"id": "m", "depends_on": ["long"]},
+                {"id": "e", "depends_on": ["m"]},
+            )
+        ),
+        pending,
+    )
     assert drain(q) == ["long", "m", "short", "e"]
 
 
@@ -84,13 +117,17 @@ def test_what_depends_on_failed_work_stays() -> None:
     assert drain(q) == [] and q.unfinished() == 1
 
 
-@pytest.mark.parametrize("name", ["", "A", "-a", ".a", "a b", "a/b", "..", "a..b", "a.lock", "a.", "a\n", "é",
-                                  "x" * 65, "$(id)", 3])
+@pytest.mark.parametrize(
+    "name",
+    ["", "A", "-a", ".a", "a b", "a/b", "..", "a..b", "a.lock", "a.", "a\n", "é", "x" * 65, "$(id)", 3],
+)
 def test_names_that_are_refused(name: object) -> None:
     assert name_problem(name)
 
 
-@pytest.mark.parametrize("path", ["", "/x", "../x", "a/../b", "-x", "~x", "a\nb", "a\0b", ".git/config", "a/.GIT/x"])
+@pytest.mark.parametrize(
+    "path", ["", "/x", "../x", "a/../b", "-x", "~x", "a\nb", "a\0b", ".git/config", "a/.GIT/x"]
+)
 def test_paths_that_are_refused(path: str) -> None:
     assert path_problem(path)
 
@@ -122,11 +159,18 @@ def graphs(draw: st.DrawFn) -> list[dict[str, Any]]:
     for index in range(count):
         earlier = [other for other in range(count) if order[other] < order[index]]
         others = [other for other in range(count) if other != index]
-        tasks.append({"id": f"t{index}", "priority": draw(st.sampled_from(["critical", "high", "medium", "low"])),
-                      "depends_on": [f"t{n}" for n in draw(st.lists(st.sampled_from(earlier), unique=True))]
-                      if earlier else [],
-                      "prefer_after": [f"t{n}" for n in draw(st.lists(st.sampled_from(others), unique=True))]
-                      if others else []})
+        tasks.append(
+            {
+                "id": f"t{index}",
+                "priority": draw(st.sampled_from(["critical", "high", "medium", "low"])),
+                "depends_on": [f"t{n}" for n in draw(st.lists(st.sampled_from(earlier), unique=True))]
+                if earlier
+                else [],
+                "prefer_after": [f"t{n}" for n in draw(st.lists(st.sampled_from(others), unique=True))]
+                if others
+                else [],
+            }
+        )
     return tasks
 
 
@@ -161,12 +205,34 @@ def test_any_text_is_a_queue_or_a_word_about_it(source: str) -> None:
         assert error.code == 65 and error.message.startswith("q:")
 
 
-JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner)
-                    | st.dictionaries(st.text(), inner), max_leaves=12)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=12,
+)
 
 
-@given(st.dictionaries(st.sampled_from(["id", "title", "depends_on", "priority", "agent", "inputs", "timeout",
-                                        "status", "check", "allow_paths", "reopened", "x"]), JSON))
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "id",
+                "title",
+                "depends_on",
+                "priority",
+                "agent",
+                "inputs",
+                "timeout",
+                "status",
+                "check",
+                "allow_paths",
+                "reopened",
+                "x",
+            ]
+        ),
+        JSON,
+    )
+)
 def test_any_task_is_taken_or_refused_with_a_place(task: dict[str, Any]) -> None:
     try:
         Queue(Document(text(task), "q"), pending)

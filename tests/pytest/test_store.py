@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from store_client import APPROVE, Project, Worker, finish, git, record
 
 from orkestra_shim.verify import verify
+from store_client import APPROVE, Project, Worker, finish, git, record
 
 
 def wait_for(event: Callable[[], bool]) -> None:
@@ -75,7 +75,10 @@ def test_three_failed_attempts_give_a_task_up_and_each_hears_why(place: Path) ->
         worker.change({"x.txt": b"x"})
         (worker.attempt / "check.log").write_text("assert 7 == 8\n")
         assert worker.client.ask("checked", "1", "2", worker.tree) == ["ok"]
-        assert worker.client.ask("failed", "the check failed (exit 1)") == ["ok", "again" if number < 3 else "failed"]
+        assert worker.client.ask("failed", "the check failed (exit 1)") == [
+            "ok",
+            "again" if number < 3 else "failed",
+        ]
     assert worker.claim()[1] == "stop"
     assert finish(store) == 4  # the outcome, the queue, and two times .gitattributes
     code, text = store.control.ask("summary")[1:]
@@ -92,14 +95,24 @@ def test_three_failed_attempts_give_a_task_up_and_each_hears_why(place: Path) ->
     store.kill()
 
 
-@pytest.mark.parametrize(("exit_code", "result", "reply", "word"), [
-    ("0", None, "done", ""), ("1", None, "failed", "exit 1"), ("124", None, "failed", "timed out"),
-    ("65", None, "failed", "cannot be read"), ("0", {"error": "it broke"}, "failed", "it broke"),
-    ("0", "no json", "failed", "not readable"), ("0", {"error": None, "text": "fine"}, "done", ""),
-    ("69", {"error": "no key"}, "unavailable", "no key"), ("77", None, "unavailable", "not logged in"),
-    ("75", {"error": "slow down", "retry_at": 1}, "limited", "slow down")])
-def test_the_verdict_on_work_comes_from_exit_and_output(place: Path, exit_code: str, result: object, reply: str,
-                                                        word: str) -> None:
+@pytest.mark.parametrize(
+    ("exit_code", "result", "reply", "word"),
+    [
+        ("0", None, "done", ""),
+        ("1", None, "failed", "exit 1"),
+        ("124", None, "failed", "timed out"),
+        ("65", None, "failed", "cannot be read"),
+        ("0", {"error": "it broke"}, "failed", "it broke"),
+        ("0", "no json", "failed", "not readable"),
+        ("0", {"error": None, "text": "fine"}, "done", ""),
+        ("69", {"error": "no key"}, "unavailable", "no key"),
+        ("77", None, "unavailable", "not logged in"),
+        ("75", {"error": "slow down", "retry_at": 1}, "limited", "slow down"),
+    ],
+)
+def test_the_verdict_on_work_comes_from_exit_and_output(
+    place: Path, exit_code: str, result: object, reply: str, word: str
+) -> None:
     store = one(place).start()
     worker = Worker(store)
     worker.claim()
@@ -173,9 +186,14 @@ def test_a_rejection_counts_and_no_quorum_asks_a_person(place: Path) -> None:
     store.kill()
 
 
-@pytest.mark.parametrize(("table", "reply", "word"), [
-    ("scope\trefuse\tout/x.txt\n", "refused", "scope: out/x.txt"), ("", "refused", "could not decide"),
-    ("scope\tpass\t\nprotected\tmark\tAGENTS.md\n", "person", "AGENTS.md")])
+@pytest.mark.parametrize(
+    ("table", "reply", "word"),
+    [
+        ("scope\trefuse\tout/x.txt\n", "refused", "scope: out/x.txt"),
+        ("", "refused", "could not decide"),
+        ("scope\tpass\t\nprotected\tmark\tAGENTS.md\n", "person", "AGENTS.md"),
+    ],
+)
 def test_gates(place: Path, table: str, reply: str, word: str) -> None:
     store = one(place).start()
     worker = Worker(store)
@@ -192,8 +210,14 @@ def test_gates(place: Path, table: str, reply: str, word: str) -> None:
 
 def test_a_marked_change_may_pass_with_an_ai_of_another_family(place: Path) -> None:
     project = one(place, agents=["bot"])
-    project.adapter("bot", probe="printf 'binary\\t/bin/bot\\n'", family="acme", kind="ai", can=["work", "ballot"],
-                    env=["BOT_KEY"])
+    project.adapter(
+        "bot",
+        probe="printf 'binary\\t/bin/bot\\n'",
+        family="acme",
+        kind="ai",
+        can=["work", "ballot"],
+        env=["BOT_KEY"],
+    )
     (project.config / "api-keys.env").write_text("BOT_KEY=sk-${HOME}-12345678\nOTHER=secret-of-another\n")
     store = project.start()
     assert "sk-${HOME}-12345678" in (project.runtime / "secrets").read_text()
@@ -343,7 +367,9 @@ def test_a_landing_of_a_worker_that_dies_before_saying_so_counts(place: Path) ->
     worker.vote(*APPROVE)
     outcome = worker.client.ask("draw")[1]
     head = project.head
-    change = git(project.path, "commit-tree", worker.tree, "-p", head, "-m", f"w\n\nOrkestra-Outcome: {outcome}")
+    change = git(
+        project.path, "commit-tree", worker.tree, "-p", head, "-m", f"w\n\nOrkestra-Outcome: {outcome}"
+    )
     told = worker.client.ask("record", outcome, change, worker.base, worker.tree, worker.patch, "1")
     git(project.path, "update-ref", "refs/heads/main", record(project, change, told[1], told[2]), head)
     worker.client.close()
@@ -429,10 +455,29 @@ def test_a_file_of_another_branch_is_not_taken_in(place: Path) -> None:
     store.kill()
 
 
-@pytest.mark.parametrize("line", [
-    b"", b"\t", b"nonsense", b"1", b"2\tclaim\textra", b"2\tunknown", b"2\tworked\tx\t1", b"2\tworked", b"\xff\xfe",
-    b"2\tbase\t$(id)", b"2\tlanded\toutcome-001\t" + b"0" * 40, b"2\trecord\ta\tb\tc\td\te\tf", b"2\tfailed\t\\q",
-    b"2\tvote-close\t../../x", b"2\tdraw\tx", b"9" * 40 + b"\tclaim", b"x" * 200_000, b"2\tvote-open\ta\tb\tc"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"\t",
+        b"nonsense",
+        b"1",
+        b"2\tclaim\textra",
+        b"2\tunknown",
+        b"2\tworked\tx\t1",
+        b"2\tworked",
+        b"\xff\xfe",
+        b"2\tbase\t$(id)",
+        b"2\tlanded\toutcome-001\t" + b"0" * 40,
+        b"2\trecord\ta\tb\tc\td\te\tf",
+        b"2\tfailed\t\\q",
+        b"2\tvote-close\t../../x",
+        b"2\tdraw\tx",
+        b"9" * 40 + b"\tclaim",
+        b"x" * 200_000,
+        b"2\tvote-open\ta\tb\tc",
+    ],
+)
 def test_hostile_lines_get_an_error_and_the_store_lives(place: Path, line: bytes) -> None:
     store = one(place).start()
     worker = Worker(store)
@@ -466,11 +511,18 @@ def test_signals_and_the_death_of_the_orchestrator_end_it(place: Path) -> None:
     assert store.failure() == (0, "")
 
 
-@pytest.mark.parametrize(("file", "content", "code", "word"), [
-    ("config/task-queue.json", "{", 65, "config/task-queue.json:1:2"), ("config/project.json", "[]", 65, "object"),
-    ("config/project.json", '{"agents": "x"}', 78, "agents"), ("logs/execution", None, 73, "is not a folder")])
-def test_what_is_wrong_at_the_start_is_told_in_a_line(place: Path, file: str, content: str | None, code: int,
-                                                      word: str) -> None:
+@pytest.mark.parametrize(
+    ("file", "content", "code", "word"),
+    [
+        ("config/task-queue.json", "{", 65, "config/task-queue.json:1:2"),
+        ("config/project.json", "[]", 65, "object"),
+        ("config/project.json", '{"agents": "x"}', 78, "agents"),
+        ("logs/execution", None, 73, "is not a folder"),
+    ],
+)
+def test_what_is_wrong_at_the_start_is_told_in_a_line(
+    place: Path, file: str, content: str | None, code: int, word: str
+) -> None:
     project = one(place)
     if content is None:
         (project.path / "logs").mkdir()
@@ -497,7 +549,9 @@ def test_a_newer_record_is_refused(place: Path) -> None:
 
 def test_no_agent_can_work(place: Path) -> None:
     project = one(place, {"id": "a", "agent": "bot"}, {"id": "b"})
-    project.adapter("bot", probe="echo 'bot is not installed' >&2; exit 69", family="acme", kind="ai", can=["work"])
+    project.adapter(
+        "bot", probe="echo 'bot is not installed' >&2; exit 69", family="acme", kind="ai", can=["work"]
+    )
     store = project.start()
     assert Worker(store).claim()[1] == "stop"
     code, text = store.control.ask("summary")[1:]
@@ -506,7 +560,9 @@ def test_no_agent_can_work(place: Path) -> None:
 
 
 def test_only_takes_the_named_task_and_what_it_waits_for(place: Path) -> None:
-    store = one(place, task("x", priority="critical"), task("a"), task("b", depends_on=["a"])).start(ORKESTRA_ONLY="b")
+    store = one(place, task("x", priority="critical"), task("a"), task("b", depends_on=["a"])).start(
+        ORKESTRA_ONLY="b"
+    )
     assert store.control.ask("plan")[1] == "1"
     worker = Worker(store)
     assert worker.claim()[2] == "a"

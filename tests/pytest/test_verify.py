@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from store_client import Project, Worker, finish, git
-from test_store import task
 
 from orkestra_shim import canonical
 from orkestra_shim.verify import verify
+from store_client import Project, Worker, finish, git
+from test_store import task
 
 
 @pytest.fixture
 def landed(place: Path) -> Project:
     """Two tasks landed, one failed for good."""
-    project = Project(place / "p", [task("a", check="true"), task("b", check="true"),
-                                    task("c", max_attempts=1, priority="low")])
+    project = Project(
+        place / "p",
+        [task("a", check="true"), task("b", check="true"), task("c", max_attempts=1, priority="low")],
+    )
     store = project.start()
     worker = Worker(store)
     for name in ("a", "b"):
@@ -72,7 +74,7 @@ def test_every_byte_of_every_record_counts(landed: Project) -> None:
     for path in sorted((landed.path / "logs").glob("*/*.json")):
         before = path.read_bytes()
         for at in range(0, len(before), 97):
-            path.write_bytes(before[:at] + bytes([before[at] ^ 1]) + before[at + 1:])
+            path.write_bytes(before[:at] + bytes([before[at] ^ 1]) + before[at + 1 :])
             assert [name for name, _ in verify(landed.path, "main").findings] == [path.stem]
         path.unlink()
         assert [name for name, _ in verify(landed.path, "main").findings] == [path.stem]
@@ -126,10 +128,20 @@ def drop_vote(project: Project) -> dict[str, dict[str, Any]]:
     return {"logs/outcomes/outcome-002.json": outcome}
 
 
-@pytest.mark.parametrize(("forge", "word"), [
-    (flip, "decision"), (refuse, "gate"), (redden, "check ended"), (rebind, "another change"),
-    (swap_change, "tree"), (drop_vote, "without an approving vote")])
-def test_a_forger_who_mends_every_hash_is_found_by_the_content(landed: Project, forge: Forge, word: str) -> None:
+@pytest.mark.parametrize(
+    ("forge", "word"),
+    [
+        (flip, "decision"),
+        (refuse, "gate"),
+        (redden, "check ended"),
+        (rebind, "another change"),
+        (swap_change, "tree"),
+        (drop_vote, "without an approving vote"),
+    ],
+)
+def test_a_forger_who_mends_every_hash_is_found_by_the_content(
+    landed: Project, forge: Forge, word: str
+) -> None:
     rewrite(landed, forge(landed), commit=False)
     rewrite(landed, rechain(landed), commit=False)
     git(landed.path, "commit", "-qam", "forged")
