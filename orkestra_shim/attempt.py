@@ -80,6 +80,7 @@ class Attempts:
             run.queue.hold(task, True)
             raise
         run.event("claimed", task.id, number, agent=agent, worker=worker, mode=mode)
+        run.works[task.id] = work
         run.queue.hold(task, True)
         run.queue.set_status(task, "in_progress")
         kind = run.agents.get(agent).kind

@@ -45,6 +45,7 @@ class Run:
         self.journal = journal.Journal(here.project / journal.FILE)
         self.queue = queue.Queue(self.file.first(), self._first_status)
         self.file_problem = ""
+        self.works: dict[str, Any] = {}  # by task id: what is in workers' hands, to follow a rebuilt queue
         self.deferred = False
         self.draining = False
         self.held_tried: dict[str, float] = {}
@@ -199,6 +200,8 @@ class Run:
         for task in self.queue.tasks:
             task.busy = task.id in held
         self._hold_others()
+        for name, work in self.works.items():
+            work.task = self.queue[name]
         for name in missing:
             self.say(
                 "warning",
