@@ -164,18 +164,18 @@ def test_a_persons_edit_in_the_way_waits_and_is_never_overwritten(world: World) 
     assert project.decided() == {"b": "landed"}
     # Once it is out of the way the work that was done lands, without being done again.
     project.git("checkout", "README.md")
-    tries = len(list((project.path / "logs/execution/attempts/a").iterdir()))
     done = project.start()
     assert done.returncode == 0, done.stdout + done.stderr
     assert project.file("README.md") == "theirs\n"
-    log = (project.path / "logs/execution/task-execution.log").read_text()
-    assert tries == 1 and log.count('"task":"a"') > 0
+    log = (project.path / "logs/execution/task-execution.log").read_text().splitlines()
+    events = [event for event in map(json.loads, log) if event.get("task") == "a"]
+    assert [event["event"] for event in events].count("worked") == 1
 
 
 def test_a_persons_commit_in_the_middle_of_a_run_is_a_new_base(world: World) -> None:
-    latch = "while ! test -e go; do sleep 0.05; done; echo a >a"
+    latch = "while ! test -e go; do sleep 0.05; done; rm go; echo a >a"
     project = world.new("commits", [task("a", latch, inputs=[])])
-    run = world.start_in_background("--project", str(project.path))
+    run = world.start_in_background("--workers", "1", "--project", str(project.path))
     tree = _wait_for_tree(world)
     (project.path / "mine").write_text("mine\n")
     project.git("add", "mine")
@@ -201,7 +201,7 @@ def _wait_for_tree(world: World) -> Path:
 
 def test_a_second_run_on_the_same_project_says_who_holds_it(world: World) -> None:
     project = world.new("held", [task("a", "while ! test -e go; do sleep 0.05; done; rm go; echo a >a")])
-    run = world.start_in_background("--project", str(project.path))
+    run = world.start_in_background("--workers", "1", "--project", str(project.path))
     tree = _wait_for_tree(world)
     second = project.start()
     assert second.returncode == 16
@@ -214,7 +214,7 @@ def test_a_second_run_on_the_same_project_says_who_holds_it(world: World) -> Non
 def test_stop_keeps_the_work_and_the_next_start_goes_on(world: World) -> None:
     command = "echo half >half.txt; touch started; while ! test -e go; do sleep 0.05; done; rm -f go started; echo a >a"
     project = world.new("stopped", [task("a", 'if test -n "$AGAIN"; then :; fi; ' + command)])
-    run = world.start_in_background("--project", str(project.path))
+    run = world.start_in_background("--workers", "1", "--project", str(project.path))
     tree = _wait_for_tree(world)
     end = time.monotonic() + 60
     while not (tree / "started").exists():

@@ -21,6 +21,7 @@ class World:
     place: Path
     root: Path = FRAMEWORK
     environment: dict[str, str] = field(default_factory=dict)
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def home(self) -> Path:
@@ -29,8 +30,10 @@ class World:
 
     def env(self) -> dict[str, str]:
         """The environment of every command: no settings of the caller's."""
-        keep = {key: os.environ[key] for key in ("PATH", "ORKESTRA_VENV", "TMPDIR") if key in os.environ}
+        keep = {key: os.environ[key] for key in ("PATH", "TMPDIR") if key in os.environ}
         return keep | {
+            # A copy of the framework uses the environment of the checkout.
+            "ORKESTRA_VENV": os.environ.get("ORKESTRA_VENV", str(FRAMEWORK / ".venv")),
             "HOME": str(self.place / "home"),
             "ORKESTRA_HOME": str(self.home),
             "GIT_CONFIG_GLOBAL": os.devnull,
@@ -56,7 +59,7 @@ class World:
 
     def start_in_background(self, *arguments: str) -> subprocess.Popen[str]:
         """`orkestra start` that goes on while the test does something; the test waits for it."""
-        return subprocess.Popen(
+        run = subprocess.Popen(
             [str(self.root / "bin" / "orkestra"), "start", *arguments],
             cwd=self.place,
             env=self.env(),
@@ -65,6 +68,15 @@ class World:
             stderr=subprocess.STDOUT,
             text=True,
         )
+        self.started.append(run)
+        return run
+
+    def end(self) -> None:
+        """Ends what a failed test left running."""
+        for run in self.started:
+            if run.poll() is None:
+                run.kill()
+                run.wait()
 
     def new(self, name: str, tasks: list[dict[str, Any]], **project: Any) -> Project:
         """A project made by `orkestra new` with these tasks, committed."""
@@ -155,7 +167,7 @@ class Project:
         """What `task list` says of each task."""
         listed = self.world.orkestra("task", "list", "--project", str(self.path), "--json")
         assert listed.returncode == 0, listed.stderr
-        return {task["id"]: task["status"] for task in json.loads(listed.stdout)["tasks"]}
+        return {task["id"]: task["status"] for task in json.loads(listed.stdout)}
 
     def file(self, path: str) -> str | None:
         """A file's text on the branch; None when it is not there."""
