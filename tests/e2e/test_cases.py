@@ -262,10 +262,9 @@ def test_start_works_on_the_loaded_project_and_says_so_from_inside_another(world
     [
         ("scope", "echo '{}' >config/task-queue.json"),
         ("scope", "mkdir -p logs/outcomes && echo '{}' >logs/outcomes/outcome-001.json"),
-        (
-            "scope",
-            "git init -q nested && git -C nest commit -q --allow-empty -m x; ln -s /etc/passwd src/link",
-        ),
+        ("scope", "git init -q n && git -C n -c user.name=x -c user.email=x@x commit -q --allow-empty -m x"),
+        ("scope", "mkdir -p src && ln -s /etc/passwd src/link"),
+        ("scope", "mkdir -p src && ln -s ../../../outside src/link"),
         ("secrets", f"mkdir -p src && printf %s {KEY[:20]} >src/k && printf %s {KEY[20:]} >>src/k"),
         ("protected", "mkdir -p tests && echo 'exit 0' >tests/run.sh"),
     ],
