@@ -5,7 +5,7 @@
 # they come. A script that is no test can take part without this file: `read -r _ <"$latch"` waits, and
 # `echo >"$latch"` opens.
 #
-# A bare `wait` in a test also waits for bats' own timer: name the child, and close descriptor 3 for it (`3>&-`).
+# What a test starts in the background gets `3>&-`: descriptor 3 is bats' own, and bats waits until it is closed.
 
 # latch_make NAME... (upper case): sets LATCH_NAME to the path of a new FIFO, exported.
 latch_make() {
