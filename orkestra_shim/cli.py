@@ -511,7 +511,7 @@ def main(arguments: list[str] | None = None) -> int:
         return code if isinstance(code, int) else 0
     except SystemExit as leaving:
         # click leaves with 1 when nobody reads its output any more; for us that is no failure.
-        if type(sys.stdout).__name__ == "PacifyFlushWrapper":
+        if type(sys.stdout).__name__.endswith("PacifyFlushWrapper"):
             return 0
         return _flushed(leaving.code)
     except (KeyboardInterrupt, click.exceptions.Abort):

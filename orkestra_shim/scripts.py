@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from orkestra_shim.errors import EX_CONFIG, OrkestraError
@@ -70,46 +71,75 @@ def follow(
 
     Its stderr is ours. INT, TERM and HUP that reach us meanwhile are passed on to it, and it is waited for.
     """
-    import signal
     import sys
 
     import sh
 
-    path = find(home, name)
-    command = sh.Command(str(path))
-    running = command(
-        *arguments,
-        _bg=True,
-        _bg_exc=False,
-        _new_group=True,
-        _tty_out=False,
-        _return_cmd=True,
-        _truncate_exc=False,
-        _no_out=True,
-        _out=lambda text: line(text.rstrip("\n")),
-        _out_bufsize=1,
-        _err=sys.stderr.fileno(),
-        _encoding="utf-8",
-        _decode_errors="replace",
-        _env=environment(home, values),
-        _cwd=str(home.folder),
-        _ok_code=list(range(256)),
-    )
+    command = sh.Command(str(find(home, name)))
+    with _passing_on() as passing:
+        running = command(
+            *arguments,
+            _bg=True,
+            _bg_exc=False,
+            _new_group=True,
+            _tty_out=False,
+            _return_cmd=True,
+            _truncate_exc=False,
+            _no_out=True,
+            _out=lambda text: line(text.rstrip("\n")),
+            _out_bufsize=1,
+            _err=sys.stderr.fileno(),
+            _encoding="utf-8",
+            _decode_errors="replace",
+            _env=environment(home, values),
+            _cwd=str(home.folder),
+            _ok_code=list(range(256)),
+        )
+        passing.to(running.signal)
+        try:
+            running.wait()
+        except sh.SignalException as error:
+            return 128 - int(error.exit_code)
+    return int(running.exit_code)
 
-    def pass_on(number: int, _frame: object) -> None:
-        running.signal(number)
 
-    before = {
-        number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
+class _Passing:
+    """Signals on their way to a command: kept until it is there, then handed on one by one."""
+
+    def __init__(self) -> None:
+        self._send: Callable[[int], object] | None = None
+        self._kept: list[int] = []
+
+    def take(self, number: int, _frame: object) -> None:
+        """The handler."""
+        if self._send is None:
+            self._kept.append(number)
+        else:
+            self._send(number)
+
+    def to(self, send: Callable[[int], object]) -> None:
+        """From now on `send` gets them, those that came before first."""
+        self._send = send
+        for number in self._kept:
+            send(number)
+
+
+@contextlib.contextmanager
+def _passing_on() -> Iterator[_Passing]:
+    """INT, TERM and HUP go to a command instead of ending us; what was ignored (nohup) stays ignored."""
+    import signal
+
+    passing = _Passing()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, passing.take)
     try:
-        running.wait()
-    except sh.SignalException as error:
-        return 128 - int(error.exit_code)
+        yield passing
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    return int(running.exit_code)
 
 
 def capture(

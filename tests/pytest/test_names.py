@@ -10,8 +10,8 @@ from orkestra_shim import names
 from orkestra_shim.errors import EX_USAGE, OrkestraError
 
 HOSTILE = [
-    "", ".", "..", "../x", "a/b", "/etc", "a\nb", "a\0b", "$(touch x)", "`id`", "-x", "--force", ".hidden", "_x",
-    "a" * 65, "é" * 128, "a b", "a'b", 'a"b', "x.git", "x.lock", "x.", "con", "NUL.txt", "a\\b",
+    "", ".", "..", "../x", "a/b", "/etc", "a\nb", "a\0b", "$(touch x)", "`id`", "-x", "--force", ".hidden",
+    "_x", "a" * 65, "é" * 128, "a b", "a'b", 'a"b', "x.git", "x.lock", "x.", "con", "NUL.txt", "a\\b",
     "\u202eabc", "日本", "HEAD",
 ]  # fmt: skip
 
