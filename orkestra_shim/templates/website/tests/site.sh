@@ -18,7 +18,7 @@ for page in *.html; do
   done
   [ "$(grep -c '<h1' "$page")" -eq 1 ] || complain "$page: needs exactly one h1"
   for tag in main header footer section article ul table; do
-    open=$(grep -o "<$tag[ >]" "$page" | wc -l)
+    open=$(grep -o "<${tag}[ >]" "$page" | wc -l)
     close=$(grep -o "</$tag>" "$page" | wc -l)
     [ "$open" -eq "$close" ] || complain "$page: $open times <$tag>, $close times </$tag>"
   done
