@@ -31,6 +31,7 @@ class Agent:
     can: list[str] = field(default_factory=list)
     extract: str = ""
     keys: list[str] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)  # variables that say where the model is
     credentials: list[str] = field(default_factory=list)
     binary: str = ""
     read: list[str] = field(default_factory=list)
@@ -94,7 +95,8 @@ class Agents:
         agent.revises = "tree" if told.get("revises") == "tree" else "base"
         agent.can = _strings(told.get("can"))
         agent.extract = str(told.get("extract") or "")
-        agent.keys = _strings(told.get("env")) + _strings(told.get("base_url_env"))
+        agent.keys = _strings(told.get("env"))
+        agent.addresses = _strings(told.get("base_url_env"))
         agent.credentials = _strings(told.get("credentials"))
         agent.binary = "/bin/bash" if agent.kind == "shell" else ""
 
@@ -111,7 +113,9 @@ class Agents:
                 agent.read.append(path)
 
     def _call(self, agent: Agent, verb: str) -> tuple[int, bytes, str]:
-        env = {**os.environ, **self.environment(agent)}
+        # A key that the agent will not get must not make its probe succeed.
+        env = {name: value for name, value in os.environ.items() if name not in agent.keys}
+        env |= self.environment(agent)
         try:
             done = subprocess.run(
                 [agent.adapter, verb],
@@ -131,8 +135,12 @@ class Agents:
         return done.returncode, done.stdout, " ".join(line.strip() for line in told if line.strip())[:600]
 
     def environment(self, agent: Agent) -> dict[str, str]:
-        """Only this agent's own keys: from the process environment, else from api-keys.env."""
-        found = {name: os.environ.get(name) or self._keys.get(name, "") for name in agent.keys}
+        """Only this agent's own: keys from api-keys.env alone, an address also from the process environment.
+
+        A key that somebody's shell happens to hold would bill unasked, and no gate would know it as one.
+        """
+        found = {name: self._keys.get(name, "") for name in agent.keys}
+        found |= {name: os.environ.get(name) or self._keys.get(name, "") for name in agent.addresses}
         return {name: value for name, value in found.items() if value}
 
     def limit(self, name: str, until: int, why: str) -> int:

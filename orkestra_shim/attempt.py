@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from .tasks import DEFAULT_ATTEMPTS, DEFAULT_TIMEOUT, Task
 
 CONFLICTS = 3  # the agent mends a conflict so often, then a person is asked
 BALLOT_TIMEOUT = 600
+BALLOTS = "ballots"  # tickets of reviewers, in the worker's own
 _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 _SECONDS = re.compile(r"([0-9]{1,9})(?:\.[0-9]+)?\Z")
 Reply = tuple[str, ...]
@@ -371,7 +373,9 @@ class Attempts:
             )
         )
         timeout = min(BALLOT_TIMEOUT, int(work.task.raw.get("timeout", DEFAULT_TIMEOUT)))
-        place = tickets.Place(folder / member, work.place.workspace, work.place.project)
+        # The ticket holds the reviewer's key: it is never in the logs, and goes when the vote is closed.
+        place = tickets.Place(work.place.folder / BALLOTS / member, work.place.workspace, work.place.project)
+        files.write_plain(files.make_folder(folder, member) / "prompt.md", prompt, 0o644)
         exchange: dict[str, bytes | str] = {
             "prompt.md": prompt,
             "diff.patch": diff,
@@ -380,9 +384,6 @@ class Attempts:
         tickets.write(
             place, run.agents.get(member), run.agents, {"timeout": str(timeout)}, {"binds": []}, exchange
         )
-        link = place.folder / "ticket"
-        if not link.is_symlink():
-            link.symlink_to(".")
         return place.folder
 
     def vote_close(self, work: Work, name: str) -> Reply:
@@ -402,6 +403,7 @@ class Attempts:
             member: evidence.extract_program(*told, run.here.scripts) for member, told in extracts.items()
         }
         ballots, absent = committee.read_ballots(folder, work.vote, run.redact, programs)
+        shutil.rmtree(work.place.folder / BALLOTS, ignore_errors=True)
         vote = committee.close_vote(work.vote, ballots, absent)
         work.vote = None
         files.write_atomic(folder / "vote.json", canonical.pretty(vote), sync=False)

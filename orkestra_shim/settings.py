@@ -175,14 +175,13 @@ def _read(path: Path, what: str) -> list[_Line]:
 
 
 def api_keys(home: Home) -> dict[str, str]:
-    """Names and values of CONFIG/api-keys.env that are not empty; the environment's value wins.
+    """Names and values of CONFIG/api-keys.env that are not empty; a key in the environment is not used.
 
     Raises OrkestraError 78 when others may read the file.
     """
     path = home.config / "api-keys.env"
     need_private(path)
-    found = {line.key: os.environ.get(line.key) or line.text for line in _read(path, "key")}
-    return {key: value for key, value in found.items() if value}
+    return {line.key: line.text for line in _read(path, "key") if line.text}
 
 
 def need_private(path: Path) -> None:

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Summary: Holds one review vote: every reviewer judges the same change, blind, and the ballots are collected sealed.
 # Usage: hold-vote.sh VOTE-FOLDER ATTEMPT-FOLDER WORKSPACE BASE TREE
-#   VOTE-FOLDER/electorate   NUL-separated records `MEMBER TAB program|agent TAB PATH`
+#   VOTE-FOLDER/electorate   NUL-separated records `MEMBER TAB program|agent TAB PATH`: a program, or an agent's ticket
 #   ATTEMPT-FOLDER           holds diff.patch and changes.raw of the change
 #   Programs judge the changed files together in one sandbox; agents each in their own, on a view of the tree without
 #   records and history. VOTE-FOLDER/ballots.tsv gets a line `MEMBER TAB EXIT TAB TEXT` for each; an agent's ballot is
-#   in VOTE-FOLDER/MEMBER/. Nobody sees another's ballot: they leave their sandboxes only through this command.
+#   in VOTE-FOLDER/MEMBER/out. Nobody sees another's ballot: they leave their sandboxes only through this command.
 # Exit: 0 all were asked (what they said is the store's to read); 143 told to stop.
 # Environment: ORKESTRA_GIT_DIR ORKESTRA_GRACE.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
@@ -50,14 +50,17 @@ vote::ask_programs() {
 }
 
 # The agents judge side by side, each in a sandbox of its own, on a view of the tree that none of them can write.
+# After folder and workspace come pairs of member and ticket.
 vote::ask_agents() {
   local folder=$1 workspace=$2 member pids=() members=() at status
   shift 2
-  for member in "$@"; do
-    process::start "$ORKESTRA_SCRIPTS/AGENTS/spawn.sh" ballot "$workspace/tree" "$folder/$member" \
+  while (($# > 1)); do
+    member=$1
+    process::start "$ORKESTRA_SCRIPTS/AGENTS/spawn.sh" ballot "$workspace/tree" "$2" \
       "$folder/$member/out" "$workspace"
     pids+=("$PROCESS_PID")
     members+=("$member")
+    shift 2
   done
   for at in "${!pids[@]}"; do
     PROCESS_PID=${pids[at]}
@@ -75,12 +78,12 @@ vote::told() {
 
 main() {
   (($# == 5)) || die "$EX_USAGE" "hold-vote.sh takes five arguments: see its head"
-  local folder=$1 attempt=$2 workspace=$3 record member kind programs=() agents=()
+  local folder=$1 attempt=$2 workspace=$3 record member kind ticket programs=() agents=()
   BASE=$4
   trap vote::told TERM INT HUP
   while IFS= read -r -d '' record; do
-    IFS=$'\t' read -r member kind _ <<<"$record"
-    if [[ $kind == program ]]; then programs+=("$member"); else agents+=("$member"); fi
+    IFS=$'\t' read -r member kind ticket <<<"$record"
+    if [[ $kind == program ]]; then programs+=("$member"); else agents+=("$member" "$ticket"); fi
   done <"$folder/electorate"
   : >"$folder/ballots.tsv"
   if ((${#programs[@]} > 0)); then

@@ -228,15 +228,19 @@ def test_a_marked_change_may_pass_with_an_ai_of_another_family(place: Path) -> N
     assert worker.judge(gates="protected\tmark\tAGENTS.md\n") == ["ok", "pass"]
     opened = worker.client.ask("vote-open", worker.base, worker.tree, worker.patch)
     folder = Path(opened[3])
-    assert (folder / "electorate").read_bytes().startswith(b"bot\tagent\t")
-    assert (folder / "bot/env").read_bytes() == b"BOT_KEY=sk-${HOME}-12345678\0"
-    prompt = (folder / "bot/exchange/prompt.md").read_text()
+    ticket = worker.ticket / "ballots/bot"
+    assert (folder / "electorate").read_bytes() == f"bot\tagent\t{ticket}\0".encode()
+    assert (ticket / "env").read_bytes() == b"BOT_KEY=sk-${HOME}-12345678\0"
+    prompt = (ticket / "exchange/prompt.md").read_text()
+    assert (folder / "bot/prompt.md").read_text() == prompt
     assert "[redacted]" in prompt and "12345678" not in prompt and prompt.count("\nQUOTE-") == 4
     (folder / "ballots.tsv").write_text("bot\t0\t\n")
     (folder / "bot/out").mkdir()
     ballot = {"choice": "approve", "reason": "good", "confidence": 80}
     (folder / "bot/out/result.json").write_text(json.dumps({"text": json.dumps(ballot)}))
     assert worker.client.ask("vote-close", opened[2]) == ["ok", "approve"]
+    assert not ticket.exists()
+    assert not [one for one in folder.rglob("*") if one.is_file() and b"12345678" in one.read_bytes()]
     worker.land()
     finish(store)
     assert store.end() == (0, "")
