@@ -2,7 +2,8 @@
 # Known keys (ORKESTRA_SECRETS_FILE, one value a line) and what they look like when encoded.
 
 readonly SECRETS_SHORTEST=8 # a shorter value is no key, and would be found everywhere
-readonly SECRETS_WINDOW=24  # characters of Base64 that are looked for; encoders break lines
+readonly SECRETS_WINDOW=16  # characters of Base64 that are looked for: encoders break lines
+readonly SECRETS_STEP=4     # from one window to the next
 
 SECRETS_VALUES=()
 
@@ -48,16 +49,21 @@ secrets::_base64() {
   done
 }
 
-# The pieces of FORM that are looked for. The first is left out where there are others: a vendor's prefix is no secret.
+# The pieces of FORM that are looked for. The beginning is left out of a long one: a vendor's prefix is no secret.
 secrets::_windows() {
   local form=$1 start=0 piece
-  ((${#form} < 2 * SECRETS_WINDOW)) || start=$SECRETS_WINDOW
-  ((${#form} >= SECRETS_SHORTEST + 4)) || return 0
-  for (( ; start == 0 || start + SECRETS_WINDOW <= ${#form}; start += SECRETS_WINDOW)); do
-    piece=${form:start:SECRETS_WINDOW}
-    [[ -n $piece ]] || break
-    ((${#form} >= SECRETS_WINDOW)) || piece=$form
-    printf '%s\n' "$piece"
-    [[ $piece != *[+/]* ]] || { piece=${piece//+/-} && printf '%s\n' "${piece//\//_}"; }
+  ((${#form} < 2 * SECRETS_WINDOW)) || start=8
+  ((${#form} >= SECRETS_WINDOW)) || start=-1
+  for (( ; start >= 0 && start + SECRETS_WINDOW <= ${#form}; start += SECRETS_STEP)); do
+    secrets::_alphabets "${form:start:SECRETS_WINDOW}"
   done
+  ((start >= 0)) || ((${#form} < SECRETS_SHORTEST)) || secrets::_alphabets "$form"
+}
+
+secrets::_alphabets() {
+  local piece=$1
+  printf '%s\n' "$piece"
+  [[ $piece == *[+/]* ]] || return 0
+  piece=${piece//+/-}
+  printf '%s\n' "${piece//\//_}"
 }
