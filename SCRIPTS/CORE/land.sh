@@ -34,15 +34,14 @@ land::change() {
 
 # The tree of COMMIT with the records of MANIFEST added.
 land::_record_tree() {
-  local commit=$1 manifest=$2 index=$ORKESTRA_GIT_DIR/orkestra/record-index paths=() sources=() hashes=() path source at
+  local commit=$1 manifest=$2 index=$ORKESTRA_GIT_DIR/orkestra/record-index paths=() sources=() hashes path source at
   while IFS=$'\t' read -r path source; do
     paths+=("$path")
     sources+=("$source")
   done <"$manifest"
-  hashes=()
   mapfile -t hashes < <(printf '%s\n' "${sources[@]}" | git::project hash-object -w --no-filters --stdin-paths)
-  wait "$!" || die "$EX_CANNOT_WRITE" "the records cannot be written into $ORKESTRA_GIT_DIR"
-  rm -f -- "$index" "$index.lock"
+  wait "$!" || die "$EX_CANNOT_WRITE" "the records cannot be written into $ORKESTRA_GIT_DIR" "see the space left on its disk"
+  [[ ! -e $index.lock ]] || rm -f -- "$index.lock"
   GIT_INDEX_FILE=$index git::project read-tree "$commit"
   for at in "${!paths[@]}"; do
     printf '100644 %s\t%s\0' "${hashes[at]}" "${paths[at]}"
@@ -58,7 +57,7 @@ land::_swap() {
 
 land::move() {
   local head=$1 change=$2 manifest=$3 message=$4 new=$2 tree status=0
-  mkdir -p -- "$ORKESTRA_GIT_DIR/orkestra"
+  [[ -d $ORKESTRA_GIT_DIR/orkestra ]] || mkdir -p -- "$ORKESTRA_GIT_DIR/orkestra"
   if [[ -s $manifest ]]; then
     tree=$(land::_record_tree "$change" "$manifest")
     new=$(land::_commit -p "$change" -F "$message" "$tree")

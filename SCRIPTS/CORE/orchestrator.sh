@@ -15,8 +15,8 @@
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use log context process store git lock
 
-readonly EARLY_DEATH=5     # seconds: a worker that lived less long died at once
-readonly EARLY_DEATHS=3    # so many of them in a row end the run
+readonly EARLY_DEATH=5  # seconds: a worker that lived less long died at once
+readonly EARLY_DEATHS=3 # so many of them in a row end the run
 
 OPTIONS=() ONLY=() STAY='' ANYWAY='' QUIET=''
 PROJECT='' WORKERS=''

@@ -269,7 +269,6 @@ worker::revise() {
 
 # One landing at a time: whoever holds this lock has the branch to itself, as far as this framework goes.
 worker::take_turn() {
-  mkdir -p -- "$ORKESTRA_GIT_DIR/orkestra"
   exec {LANDING_FD}>>"$ORKESTRA_GIT_DIR/orkestra/landing.lock"
   flock "$LANDING_FD"
 }

@@ -21,7 +21,7 @@ workspace::_inside() {
   local workspace=$1 command=$2
   shift 2
   local line binds=()
-  mkdir -p -- "$workspace/home"
+  [[ -d $workspace/home ]] || mkdir -p -- "$workspace/home"
   # A project that is a shared clone itself has objects elsewhere.
   if [[ -f $ORKESTRA_GIT_DIR/objects/info/alternates ]]; then
     while IFS= read -r line; do
@@ -57,11 +57,11 @@ workspace::prepare() {
   [[ -d $workspace/git && ! -e $workspace/git.new ]] || workspace::_forget "$workspace"
   [[ -d $workspace/git ]] || workspace::_create "$workspace" "$commit"
   [[ ! -e $workspace/warm ]] || mode=warm
-  rm -f -- "$workspace/warm" "$workspace/git/index.lock"
+  [[ ! -e $workspace/warm && ! -e $workspace/git/index.lock ]] || rm -f -- "$workspace/warm" "$workspace/git/index.lock"
   # The base is pinned: a person's `git gc --prune=now` must not take it from under the workspace.
   pin=refs/orkestra/workspaces/${workspace##*/}
   git::project update-ref "$pin" "$commit"
-  mkdir -p -- "$workspace/tree"
+  [[ -d $workspace/tree && -d $workspace/quarantine ]] || mkdir -p -- "$workspace/tree" "$workspace/quarantine"
   local reset=("$workspace/git" "$workspace/tree" "$commit" "$mode" "$ORKESTRA_BRANCH" "$ORKESTRA_GIT_DIR/objects")
   workspace::_inside "$workspace" tree-reset.sh "${reset[@]}" 2>"$workspace/reset.log" || status=$?
   ((status != 0)) || return 0
@@ -79,8 +79,11 @@ workspace::_forget() {
 
 # The objects of OBJECT that the project does not have yet go there, each checked on the way.
 workspace::_promote() {
-  local workspace=$1 base=$2
+  local workspace=$1 base=$2 new
   shift 2
+  # Nothing was written: every object is the project's already.
+  new=$(compgen -G "$workspace/quarantine/??" || compgen -G "$workspace/quarantine/pack/*.pack" || printf '')
+  [[ -n $new ]] || return 0
   printf '%s\n' "$@" "^$base" \
     | GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_OBJECT_DIRECTORY=$workspace/quarantine \
       git "${GIT_SETTINGS[@]}" --git-dir="$workspace/git" pack-objects --quiet --revs --stdout --no-reuse-delta \
@@ -89,7 +92,7 @@ workspace::_promote() {
 }
 
 workspace::take() {
-  local workspace=$1 attempt=$2 base=$3 line tree commit base_tree
+  local workspace=$1 attempt=$2 base=$3 line tree commit
   rm -rf -- "$workspace/quarantine"
   mkdir -p -- "$workspace/quarantine/info"
   printf '%s\n' "$ORKESTRA_GIT_DIR/objects" >"$workspace/quarantine/info/alternates"
@@ -97,11 +100,10 @@ workspace::take() {
     "$base" "$ORKESTRA_BRANCH" 2>"$workspace/take.log") || workspace::_refuse "$workspace"
   read -r tree commit <<<"$line"
   is_commit "$tree" || die "$EX_DATA" "what the agent left gave no tree"
-  base_tree=$(git::project rev-parse --verify "$base^{tree}")
   if [[ $commit != - ]]; then
     is_commit "$commit" || die "$EX_DATA" "what the agent left gave no commit"
     workspace::_promote "$workspace" "$base" "$tree" "$commit"
-  elif [[ $tree != "$base_tree" ]]; then
+  else
     workspace::_promote "$workspace" "$base" "$tree"
   fi
   workspace::measure "$workspace" "$attempt" "$base" "$tree" "$commit"

@@ -10,8 +10,8 @@
 use git
 
 CHECKOUT_DIR='' CHECKOUT_GIT=''
-CHECKOUT_OBSTACLES=()              # paths that a person's edits hold
-readonly CHECKOUT_LOCK_TRIES=50    # of a tenth of a second: how long another Git may hold the index
+CHECKOUT_OBSTACLES=()           # paths that a person's edits hold
+readonly CHECKOUT_LOCK_TRIES=50 # of a tenth of a second: how long another Git may hold the index
 
 # checkout::find: sets CHECKOUT_DIR and CHECKOUT_GIT to the work tree that has the branch checked out, empty if none.
 checkout::find() {
@@ -38,7 +38,8 @@ checkout::find() {
 # checkout::lock OLD NEW: Git's own lock on the index. Returns 1 when another Git keeps it.
 checkout::lock() {
   local tries=0 marker=$CHECKOUT_GIT/orkestra-landing
-  rm -f -- "$marker" "$CHECKOUT_GIT/orkestra-index" "$CHECKOUT_GIT/orkestra-index.lock"
+  [[ ! -e $CHECKOUT_GIT/orkestra-index.lock ]] || rm -f -- "$CHECKOUT_GIT/orkestra-index.lock"
+  [[ ! -e $marker ]] || rm -f -- "$marker" # a new file: an index.lock of old must not be the same one
   printf '%s %s\n' "$1" "$2" >"$marker"
   sync -- "$marker"
   # link(2) either makes the lock or fails: a person's Git may hold it, and lets it go without telling anyone.
@@ -57,9 +58,11 @@ checkout::lock() {
   fi
 }
 
+# The lock goes first: what is left without it means that nothing is half done.
 checkout::unlock() {
-  [[ ! $CHECKOUT_GIT/index.lock -ef $CHECKOUT_GIT/orkestra-landing ]] || rm -f -- "$CHECKOUT_GIT/index.lock"
-  rm -f -- "$CHECKOUT_GIT/orkestra-index" "$CHECKOUT_GIT/orkestra-landing"
+  local ours=()
+  [[ ! $CHECKOUT_GIT/index.lock -ef $CHECKOUT_GIT/orkestra-landing ]] || ours=("$CHECKOUT_GIT/index.lock")
+  rm -f -- "${ours[@]}" "$CHECKOUT_GIT/orkestra-index" "$CHECKOUT_GIT/orkestra-landing"
 }
 
 # Puts the new index in place and lets the lock go, in this order.
@@ -76,27 +79,22 @@ checkout::_git() {
 # what OLD says: staged, edited, deleted, or in the way of a file that is added (even an ignored one, which Git itself
 # would overwrite without a word). A path that is already what NEW wants is none: the private index is told so.
 checkout::obstacles() {
-  local old=$1 new=$2 meta path changed=() fields dirty=()
+  local old=$1 new=$2 meta path dirty=()
   local -A concerned=()
   CHECKOUT_OBSTACLES=()
   while IFS= read -r -d '' meta && IFS= read -r -d '' path; do
-    changed+=("$path")
     concerned[$path]=$meta
+    [[ $meta != *' A' ]] || ! checkout::_occupied "$path" || dirty+=("$path")
   done < <(git::project diff-tree -r -z --raw --no-renames "$old" "$new")
   wait "$!"
-  ((${#changed[@]} > 0)) || return 0
-  checkout::_git update-index -q --refresh >/dev/null || : # says 1 where files differ: told in detail below
-  mapfile -d '' fields < <(
-    checkout::_git diff-index --cached -z --name-only --no-renames "$old"
-    checkout::_git diff-files -z --name-only --no-renames
-  )
+  ((${#concerned[@]} > 0)) || return 0
+  # XY PATH for each tracked path whose index or file is not what the branch says. An added path that is staged is
+  # here too, and has been seen above.
+  while IFS= read -r -d '' path; do
+    path=${path:3}
+    [[ -z ${concerned[$path]:-} || ${concerned[$path]} == *' A' ]] || dirty+=("$path")
+  done < <(checkout::_git status --porcelain=v1 -z --untracked-files=no --no-renames --ignore-submodules=all)
   wait "$!"
-  for path in "${fields[@]}"; do
-    [[ -z ${concerned[$path]:-} ]] || dirty+=("$path")
-  done
-  for path in "${changed[@]}"; do
-    [[ ${concerned[$path]} != *' A' ]] || ! checkout::_occupied "$path" || dirty+=("$path")
-  done
   for path in "${dirty[@]}"; do
     checkout::_arrived "$path" "${concerned[$path]}" || CHECKOUT_OBSTACLES+=("$path")
   done
@@ -130,8 +128,11 @@ checkout::_occupied() {
   return 1
 }
 
-# checkout::update OLD NEW: the files and the private index go from OLD to NEW; other edits stay.
+# checkout::update OLD NEW: the files and the private index go from OLD to NEW; other edits stay. A file that was only
+# touched looks changed to the index until it is refreshed, which is dear and rarely needed.
 checkout::update() {
+  checkout::_git read-tree -m -u "$1" "$2" 2>/dev/null && return
+  checkout::_git update-index -q --refresh >/dev/null || : # says 1 where files differ: those are a person's, and stay
   checkout::_git read-tree -m -u "$1" "$2"
 }
 

@@ -23,12 +23,17 @@ process::start() {
 
 # process::wait VAR: waits for the started child to end, however often a signal interrupts; VAR gets its exit status.
 process::wait() {
-  local _status
+  local _status _again
   while :; do
     _status=0
     wait "$PROCESS_PID" || _status=$?
-    # Above 128 the wait itself may have been interrupted: then the child is still there.
-    if ((_status > 128)) && kill -0 "$PROCESS_PID" 2>/dev/null; then continue; fi
+    ((_status > 128)) || break
+    # Either the child died of a signal, or a signal interrupted the wait. Then the child is still there, or has ended
+    # just now: waiting once more gives its own status, and 127 when that has been given already.
+    if kill -0 "$PROCESS_PID" 2>/dev/null; then continue; fi
+    _again=0
+    wait "$PROCESS_PID" 2>/dev/null || _again=$?
+    ((_again == 127)) || _status=$_again
     break
   done
   PROCESS_PID='' PROCESS_BUSY=''
