@@ -31,7 +31,7 @@ main() {
     trap 'rm -f -- "$KEEP_NEW"' EXIT
     install -m 600 -- "$now" "$KEEP_NEW"
     chmod --reference="$original" -- "$KEEP_NEW"
-    chown --reference="$original" -- "$KEEP_NEW" 2>/dev/null || :
+    chown --reference="$original" -- "$KEEP_NEW" 2>/dev/null || : # an ordinary user cannot give a file away; it is theirs then
     mv -T -- "$KEEP_NEW" "$original"
     log::write info "login refreshed: $1"
   fi

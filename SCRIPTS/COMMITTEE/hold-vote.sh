@@ -21,6 +21,7 @@ vote::lay_out() {
   mkdir -p -- "$material/files"
   cp -- "$attempt/diff.patch" "$material/diff.patch"
   mapfile -d '' raw <"$attempt/changes.raw"
+  # shellcheck disable=SC2312  # `wait $!` gives its status
   mapfile -d '' numbers < <(git::workspace "$workspace" diff-tree -r -z --numstat --no-renames "$BASE" "$tree")
   wait "$!"
   for ((at = 0; at < ${#raw[@]}; at += 2)); do
@@ -45,7 +46,7 @@ vote::ask_programs() {
     "$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" --ro "$material" --ro "$ORKESTRA_SCRIPTS" --home "$folder/home" \
     --chdir "$material" -- "$ORKESTRA_SCRIPTS/COMMITTEE/run-programs.sh" "$@" \
     >"$folder/ballots.tsv" 2>"$folder/programs.log"
-  rm -rf -- "$folder/home"
+  rm -rf -- "${folder:?}/home"
   ((status == 0)) || log::write warn "the program reviewers ended with $status: see $folder/programs.log"
 }
 

@@ -39,8 +39,9 @@ land::_record_tree() {
     paths+=("$path")
     sources+=("$source")
   done <"$manifest"
-  mapfile -t hashes < <(printf '%s\n' "${sources[@]}" | git::project hash-object -w --no-filters --stdin-paths)
-  wait "$!" || die "$EX_CANNOT_WRITE" "the records cannot be written into $ORKESTRA_GIT_DIR" "see the space left on its disk"
+  hashes=$(printf '%s\n' "${sources[@]}" | git::project hash-object -w --no-filters --stdin-paths) \
+    || die "$EX_CANNOT_WRITE" "the records cannot be written into $ORKESTRA_GIT_DIR" "see the space left on its disk"
+  mapfile -t hashes <<<"$hashes"
   [[ ! -e $index.lock ]] || rm -f -- "$index.lock"
   GIT_INDEX_FILE=$index git::project read-tree "$commit"
   for at in "${!paths[@]}"; do
@@ -49,14 +50,18 @@ land::_record_tree() {
   GIT_INDEX_FILE=$index git::project write-tree
 }
 
-# The branch moves by compare-and-swap, or not at all.
+# The branch moves by compare-and-swap, or not at all. LAND_SWAPPED says whether it did.
+LAND_SWAPPED=''
 land::_swap() {
   local old=$1 new=$2
-  git::project update-ref -m 'orkestra: land' "refs/heads/$ORKESTRA_BRANCH" "$new" "$old" 2>/dev/null
+  LAND_SWAPPED=''
+  if git::project update-ref -m 'orkestra: land' "refs/heads/$ORKESTRA_BRANCH" "$new" "$old" 2>/dev/null; then
+    LAND_SWAPPED=1
+  fi
 }
 
 land::move() {
-  local head=$1 change=$2 manifest=$3 message=$4 new=$2 tree status=0
+  local head=$1 change=$2 manifest=$3 message=$4 new=$2 tree
   [[ -d $ORKESTRA_GIT_DIR/orkestra ]] || mkdir -p -- "$ORKESTRA_GIT_DIR/orkestra"
   if [[ -s $manifest ]]; then
     tree=$(land::_record_tree "$change" "$manifest")
@@ -65,19 +70,22 @@ land::move() {
   git::project update-ref "$LAND_INTENT" "$new"
   checkout::find
   if [[ -z $CHECKOUT_DIR ]]; then
-    land::_swap "$head" "$new" || exit "$LAND_MOVED"
+    land::_swap "$head" "$new"
+    [[ -n $LAND_SWAPPED ]] || exit "$LAND_MOVED"
     printf '%s\n' "$new"
     return
   fi
-  checkout::lock "$head" "$new" || status=$?
-  ((status == 0)) || land::_blocked "$CHECKOUT_GIT/index.lock (Git is busy in the checkout)"
+  checkout::lock "$head" "$new"
+  # shellcheck disable=SC2153  # set by checkout::find
+  [[ -n $CHECKOUT_LOCKED ]] || land::_blocked "$CHECKOUT_GIT/index.lock (Git is busy in the checkout)"
   checkout::obstacles "$head" "$new"
   if ((${#CHECKOUT_OBSTACLES[@]} > 0)); then
     checkout::unlock
     land::_blocked "${CHECKOUT_OBSTACLES[@]}"
   fi
   checkout::update "$head" "$new"
-  if ! land::_swap "$head" "$new"; then
+  land::_swap "$head" "$new"
+  if [[ -z $LAND_SWAPPED ]]; then
     checkout::update "$new" "$head"
     checkout::unlock
     exit "$LAND_MOVED"
@@ -95,7 +103,8 @@ land::_blocked() {
 # where it was or already arrived and every file is either the old or the new one; back when a person has edited one.
 land::recover() {
   local old new head
-  checkout::find_interrupted || return 0
+  checkout::find_interrupted
+  [[ -n $CHECKOUT_INTERRUPTED ]] || return 0
   read -r old new <"$CHECKOUT_GIT/orkestra-landing"
   git::head head
   if [[ $head != "$old" && $head != "$new" ]] && ! git::project merge-base --is-ancestor "$new" "$head"; then
@@ -103,18 +112,19 @@ land::recover() {
     checkout::unlock
     return
   fi
-  if checkout::settle "$old" "$new"; then
-    if [[ $head == "$old" ]]; then land::_swap "$old" "$new" || die "$EX_FAILED" "the branch moved during recovery"; fi
-    checkout::commit_index
-    log::write info "finished the landing of $new that was interrupted"
-  elif [[ $head == "$old" ]]; then
-    checkout::settle "$new" "$old" || : # what a person edited since stays as it is
+  checkout::settle "$old" "$new"
+  if [[ -n $CHECKOUT_EDITED && $head == "$old" ]]; then
+    checkout::settle "$new" "$old"
     checkout::unlock
-    log::write warn "took back the landing of $new that was interrupted: a file was edited meanwhile"
-  else
-    checkout::commit_index
-    log::write warn "finished the landing of $new that was interrupted: files edited meanwhile are left as they are"
+    log::write warn "took back the landing of $new that was interrupted: files were edited meanwhile, and stay"
+    return
   fi
+  if [[ $head == "$old" ]]; then
+    land::_swap "$old" "$new"
+    [[ -n $LAND_SWAPPED ]] || die "$EX_FAILED" "the branch moved during recovery" "start again"
+  fi
+  checkout::commit_index
+  log::write info "finished the landing of $new that was interrupted"
 }
 
 main() {

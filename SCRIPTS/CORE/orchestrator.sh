@@ -54,8 +54,10 @@ run::start() {
   ((ORKESTRA_WORKERS > 0 && ORKESTRA_WORKERS <= 256)) || die "$EX_USAGE" "--workers takes a number from 1 to 256"
   [[ -z $STAY ]] || export ORKESTRA_STAY=1
   export ORKESTRA_ONLY="${ONLY[*]}"
-  lock::hold_project || run::held
+  lock::hold_project
+  [[ -n $LOCK_HELD ]] || run::held
   run::folders
+  run::look_at_sandbox
   trap 'run::told 15' TERM HUP
   trap 'run::told 2' INT
   trap run::last EXIT
@@ -72,10 +74,19 @@ run::held() {
 
 run::folders() {
   mkdir -p -- "$ORKESTRA_LOGS" "$ORKESTRA_WORKSPACES" || die "$EX_CANNOT_WRITE" "cannot write $ORKESTRA_LOGS or $ORKESTRA_WORKSPACES"
-  mkdir -p -m 700 -- "$ORKESTRA_RUNTIME" || die "$EX_CANNOT_WRITE" "cannot write $ORKESTRA_RUNTIME"
+  (umask 077 && mkdir -p -- "$ORKESTRA_RUNTIME") || die "$EX_CANNOT_WRITE" "cannot write $ORKESTRA_RUNTIME"
   export ORKESTRA_RUN=$ORKESTRA_RUNTIME/run
   rm -rf -- "$ORKESTRA_RUN"
   mkdir -m 700 -- "$ORKESTRA_RUN"
+}
+
+# Whether bubblewrap works here is found out anew for each run, and said once.
+run::look_at_sandbox() {
+  local why
+  [[ $ORKESTRA_SANDBOX != off ]] || return 0
+  if why=$("$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" --probe 2>&1); then return; fi
+  [[ $ORKESTRA_SANDBOX == auto ]] || die "$EX_CONFIG" "ORKESTRA_SANDBOX is required, and ${why#orkestra: }"
+  warn "agents run without a sandbox: ${why#orkestra: }"
 }
 
 # The store says `ready` once it has read queue and records; else its own words have been printed and its exit is ours.
@@ -199,22 +210,8 @@ run::last() {
 
 # What has no change of its own (failed, waiting for a person, nothing to do) and the state of the queue: one commit.
 run::finish() {
-  local head status tries=0 text
-  while :; do
-    store::ask finish
-    [[ ${STORE_REPLY[0]} != 0 ]] || break
-    git::head head
-    status=0
-    run::land "$head" "${STORE_REPLY[1]}" "${STORE_REPLY[2]}" || status=$?
-    if ((status == 0)); then
-      store::ask recorded "$LANDED"
-      break
-    fi
-    ((status == 20 && ++tries < 5)) || {
-      warn "the run's last records are kept for the next run: ${LANDED:-the branch keeps moving}"
-      break
-    }
-  done
+  local status text
+  run::land_rest
   store::ask summary
   status=${STORE_REPLY[0]} text=${STORE_REPLY[1]}
   store::ask bye
@@ -226,16 +223,26 @@ run::finish() {
   exit "$status"
 }
 
-LANDED=''
-run::land() {
-  local head=$1 manifest=$2 message=$3 status=0
-  mkdir -p -- "$ORKESTRA_GIT_DIR/orkestra"
-  exec 8>>"$ORKESTRA_GIT_DIR/orkestra/landing.lock"
-  flock 8
-  process::run status "$ORKESTRA_SCRIPTS/CORE/land.sh" move "$head" "$head" "$manifest" "$message" >"$ORKESTRA_RUN/landed"
-  exec 8>&-
-  LANDED=$(<"$ORKESTRA_RUN/landed")
-  return "$status"
+# A person may commit in between: then it is done again on top of that, a few times.
+run::land_rest() {
+  local head status tries said
+  for ((tries = 0; tries < 5; ++tries)); do
+    store::ask finish
+    [[ ${STORE_REPLY[0]} != 0 ]] || return 0
+    exec 8>>"$ORKESTRA_GIT_DIR/orkestra/landing.lock"
+    flock 8
+    git::head head
+    process::run status "$ORKESTRA_SCRIPTS/CORE/land.sh" move "$head" "$head" "${STORE_REPLY[@]:1:2}" \
+      >"$ORKESTRA_RUN/landed"
+    exec 8>&-
+    said=$(<"$ORKESTRA_RUN/landed")
+    if ((status == 0)); then
+      store::ask recorded "$said"
+      return
+    fi
+    ((status == 20)) || break
+  done
+  warn "the last records of this run are kept for the next one: ${said:-the landing ended with $status}"
 }
 
 # --- other verbs ------------------------------------------------------------------------------------------------
@@ -249,15 +256,16 @@ run::once() {
 
 run::stop() {
   context::load "$PROJECT"
-  if lock::hold_project; then
+  lock::hold_project
+  if [[ -n $LOCK_HELD ]]; then
     say "no run is going on in $ORKESTRA_PROJECT_NAME"
     return
   fi
   [[ $LOCK_PID =~ ^[0-9]+$ ]] || die "$EX_FAILED" "the run that holds $ORKESTRA_PROJECT_NAME is not on this machine: $LOCK_HOLDER"
   kill -TERM -- "$LOCK_PID" 2>/dev/null || : # it may be ending already
-  lock::await_project "$((ORKESTRA_GRACE + 20))" && return
+  if flock --timeout "$((ORKESTRA_GRACE + 20))" 9; then return; fi
   kill -KILL -- "$LOCK_PID" 2>/dev/null || : # as above; all its children go with it
-  lock::await_project 20 || die "$EX_FAILED" "the run (process $LOCK_PID) does not end"
+  flock --timeout 20 9 || die "$EX_FAILED" "the run (process $LOCK_PID) does not end"
 }
 
 main() {

@@ -108,8 +108,8 @@ stage::resume() {
   base=$(git::project rev-parse --verify "$FROM^1")
   tree=$(git::project rev-parse --verify "$FROM^{tree}")
   stage::prepare
-  worker::merge "$base" "$tree" "$BASE" || return 0
-  NEXT=measure
+  worker::merge "$base" "$tree" "$BASE"
+  [[ -z $MERGED ]] || NEXT=measure
 }
 
 # The validators, before and after a task: VALID says whether all of them pass, RESULT what they found.
@@ -212,10 +212,10 @@ worker::gates() {
   GATED=("${STORE_REPLY[@]}")
 }
 
-# Ends the attempt as the gates said. Returns 1 when they passed it.
-worker::gates_refused() {
+# Ends the attempt as the gates said; one that they pass goes on to the stage $1.
+worker::as_gated() {
   case ${GATED[0]} in
-    pass) return 1 ;;
+    pass) NEXT=$1 ;;
     person)
       worker::let_go
       worker::tell "needs a person: ${GATED[1]}"
@@ -227,7 +227,7 @@ worker::gates_refused() {
 
 stage::gates() {
   worker::gates
-  worker::gates_refused || NEXT=vote
+  worker::as_gated vote
 }
 
 stage::vote() {
@@ -282,48 +282,46 @@ stage::land() {
   local head
   worker::take_turn
   git::head head
-  if [[ $head != "$BASE" ]]; then
-    # Something landed meanwhile. The turn is kept, so that what is checked now is what lands.
-    NEXT=''
-    worker::rebase "$head" || return 0
-  fi
-  worker::land "$head"
+  if [[ $head == "$BASE" ]]; then worker::land "$head"; else worker::rebase "$head"; fi
 }
 
-# Brings the change onto HEAD and has it judged there again. Returns 1 when the attempt goes elsewhere: NEXT says where.
+# Something landed meanwhile: the change is brought onto HEAD and judged there again. The turn is kept all the while, so
+# that what has been checked is what lands.
 worker::rebase() {
   local head=$1 voted=$PATCH_ID
-  worker::merge "$BASE" "$TREE" "$head" || return 1
+  NEXT=''
+  worker::merge "$BASE" "$TREE" "$head"
+  [[ -n $MERGED ]] || return 0
   BASE=$head
   worker::owns
   stage::measure
-  NEXT=''
   worker::check
   if ((CHECK_STATUS != 0)); then
     worker::conflict "the check fails on top of what landed meanwhile"
-    return 1
+    return
   fi
   worker::gates
-  ! worker::gates_refused || return 1
+  worker::as_gated land
+  [[ $NEXT == land ]] || return 0
   if [[ $PATCH_ID != "$voted" ]]; then
     # Not the same change any more: the reviewers are asked again, and others may land while they think.
     worker::end_turn
     NEXT=vote
-    return 1
+    return
   fi
   store::ask vote-open "$BASE" "$TREE" "$PATCH_ID"
   [[ ${STORE_REPLY[0]} == stands ]] || die "$EX_INTERNAL" "the store opened a second vote on the same change"
+  worker::land "$head"
 }
 
-# worker::merge BASE TREE HEAD: TREE becomes the merge. Returns 1 on a conflict, having said so to the store.
+# worker::merge BASE TREE HEAD: TREE becomes the merge. MERGED is empty after a conflict, of which the store then knows.
+MERGED=''
 worker::merge() {
+  MERGED=''
   worker::step_result "$ORKESTRA_SCRIPTS/CORE/workspace.sh" merge "$WORKSPACE" "$1" "$2" "$3"
   case $STATUS in
-    0) TREE=$RESULT ;;
-    1)
-      worker::conflict "in conflict with what landed meanwhile: ${RESULT//$'\n'/, }"
-      return 1
-      ;;
+    0) TREE=$RESULT MERGED=1 ;;
+    1) worker::conflict "in conflict with what landed meanwhile: ${RESULT//$'\n'/, }" ;;
     *) die "$EX_INTERNAL" "the change of $TASK cannot be merged (exit $STATUS)" ;;
   esac
 }

@@ -63,6 +63,7 @@ workspace::prepare() {
   git::project update-ref "$pin" "$commit"
   [[ -d $workspace/tree && -d $workspace/quarantine ]] || mkdir -p -- "$workspace/tree" "$workspace/quarantine"
   local reset=("$workspace/git" "$workspace/tree" "$commit" "$mode" "$ORKESTRA_BRANCH" "$ORKESTRA_GIT_DIR/objects")
+  # shellcheck disable=SC2310  # the status of what ran in the sandbox is what is asked for
   workspace::_inside "$workspace" tree-reset.sh "${reset[@]}" 2>"$workspace/reset.log" || status=$?
   ((status != 0)) || return 0
   log::write warn "workspace $workspace could not be brought to $commit and is made anew"
@@ -96,6 +97,7 @@ workspace::take() {
   rm -rf -- "$workspace/quarantine"
   mkdir -p -- "$workspace/quarantine/info"
   printf '%s\n' "$ORKESTRA_GIT_DIR/objects" >"$workspace/quarantine/info/alternates"
+  # shellcheck disable=SC2310  # as above
   line=$(workspace::_inside "$workspace" tree-take.sh "$workspace/git" "$workspace/tree" "$workspace/quarantine" \
     "$base" "$ORKESTRA_BRANCH" 2>"$workspace/take.log") || workspace::_refuse "$workspace"
   read -r tree commit <<<"$line"

@@ -20,7 +20,9 @@ main() {
   redact::sort
   while IFS= read -r -d '' file; do
     redact::rewrite "$file"
-  done < <(printf '%s\n' "${SECRETS_VALUES[@]}" | grep -laZF -f - -- "$@" || true)
+  # shellcheck disable=SC2312  # `wait $!` gives its status
+  done < <(printf '%s\n' "${SECRETS_VALUES[@]}" | grep -laZF -f - -- "$@" || (($? == 1)))
+  wait "$!" || die "$EX_INTERNAL" "redact.sh: the search broke: the files may still hold a key"
 }
 
 # The longest first: one key may be the beginning of another.

@@ -33,7 +33,7 @@ credentials::take_back() {
     [[ -f $keep/$index ]] || continue
     if is_plain_path "$home" "$target" && is_small_file "$home/$target" "$CREDENTIALS_LIMIT" \
       && ! cmp -s -- "$home/$target" "$keep/$index"; then
-      "$ORKESTRA_SCRIPTS/AGENTS/keep-credential.sh" "${TICKET_CREDENTIALS[index]}" "$keep/$index" "$home/$target" || :
+      "$ORKESTRA_SCRIPTS/AGENTS/keep-credential.sh" "${TICKET_CREDENTIALS[index]}" "$keep/$index" "$home/$target" || : # it has said why; the old one stays
     fi
   done
   [[ ! -d $keep ]] || fresh::remove "$keep"

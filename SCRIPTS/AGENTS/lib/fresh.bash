@@ -11,7 +11,7 @@ fresh::remove() {
   ((${#there[@]})) || return 0
   rm -rf --one-file-system -- "${there[@]}" 2>/dev/null && return 0
   for path in "${there[@]}"; do
-    [[ -L $path || ! -d $path ]] || chmod -R u+rwX -- "$path" 2>/dev/null || :
+    [[ -L $path || ! -d $path ]] || chmod -R u+rwX -- "$path" 2>/dev/null || : # what cannot be changed is met again by rm, which says so
   done
   rm -rf --one-file-system -- "${there[@]}" \
     || die "$EX_CANNOT_WRITE" "cannot remove ${there[*]}" "see what holds it, then remove it by hand"

@@ -10,13 +10,13 @@ leftovers::end() {
   leftovers::_has_no_walls || return 0
   leftovers::_find "$1" pids
   ((${#pids[@]})) || return 0
-  kill -TERM -- "${pids[@]}" 2>/dev/null || :
+  kill -TERM -- "${pids[@]}" 2>/dev/null || : # one that has ended needs no telling
   for ((tries = 0; tries < 10; ++tries)); do
     sleep 0.1
     leftovers::_find "$1" pids
     ((${#pids[@]})) || return 0
   done
-  kill -KILL -- "${pids[@]}" 2>/dev/null || :
+  kill -KILL -- "${pids[@]}" 2>/dev/null || : # as above
 }
 
 leftovers::_has_no_walls() {
@@ -34,7 +34,7 @@ leftovers::_find() {
   local _files=() _file
   local -n _found=$2
   _found=()
-  mapfile -d '' -t _files < <(grep -lzZFx -e "ORKESTRA_ATTEMPT_DIR=$1" /proc/[0-9]*/environ 2>/dev/null || :)
+  mapfile -d '' -t _files < <(grep -lzZFx -e "ORKESTRA_ATTEMPT_DIR=$1" /proc/[0-9]*/environ 2>/dev/null || :) # none found is no error, and processes end while we look
   for _file in "${_files[@]}"; do
     _file=${_file#/proc/}
     _found+=("${_file%/environ}")

@@ -78,7 +78,7 @@ tool::run() {
   tail -n +1 -f -s 0.1 --pid="$PROCESS_PID" -- "$_stream" &
   _tail=$!
   process::wait _code
-  wait "$_tail" || :
+  wait "$_tail" || : # the tool's own status is what counts
   cat -- "$ORKESTRA_ATTEMPT_DIR/output.stderr" >&2
   printf '%s\n' "$_code" >"$ORKESTRA_ATTEMPT_DIR/output.exit"
   [[ -z $PROCESS_STOPPING ]] || exit 143

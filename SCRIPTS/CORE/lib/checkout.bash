@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2312,SC2034  # `wait $!` gives the status of < <(); land.sh reads what is set here
 # The person's checkout, brought along by a landing. Nothing that a person has not committed is ever overwritten.
 #
 # The order is from ENGINE's measurements: take Git's own index.lock, look for anything in the way, bring the files to
@@ -35,8 +35,9 @@ checkout::find() {
   [[ -z $CHECKOUT_DIR ]] || CHECKOUT_GIT=$(git -C "$CHECKOUT_DIR" rev-parse --absolute-git-dir)
 }
 
-# checkout::lock OLD NEW: Git's own lock on the index. Returns 1 when another Git keeps it.
+# checkout::lock OLD NEW: Git's own lock on the index. CHECKOUT_LOCKED is empty when another Git keeps it.
 checkout::lock() {
+  CHECKOUT_LOCKED=''
   local tries=0 marker=$CHECKOUT_GIT/orkestra-landing
   [[ ! -e $CHECKOUT_GIT/orkestra-index.lock ]] || rm -f -- "$CHECKOUT_GIT/orkestra-index.lock"
   [[ ! -e $marker ]] || rm -f -- "$marker" # a new file: an index.lock of old must not be the same one
@@ -46,15 +47,16 @@ checkout::lock() {
   until ln -T -- "$marker" "$CHECKOUT_GIT/index.lock" 2>/dev/null; do
     if ((++tries > CHECKOUT_LOCK_TRIES)); then
       rm -f -- "$marker"
-      return 1
+      return
     fi
     sleep 0.1
   done
+  CHECKOUT_LOCKED=1
   if [[ -f $CHECKOUT_GIT/index ]]; then
     # -p: Git takes a file as young as its index for possibly changed, and must go on doing so.
     cp -p -- "$CHECKOUT_GIT/index" "$CHECKOUT_GIT/orkestra-index"
   else
-    GIT_INDEX_FILE=$CHECKOUT_GIT/orkestra-index git::checkout "$CHECKOUT_GIT" "$CHECKOUT_DIR" read-tree --empty
+    checkout::_git read-tree --empty
   fi
 }
 
@@ -136,42 +138,46 @@ checkout::update() {
   checkout::_git read-tree -m -u "$1" "$2"
 }
 
-# checkout::find_interrupted: 0 when a killed landing left its lock; sets CHECKOUT_DIR and CHECKOUT_GIT.
+# checkout::find_interrupted: CHECKOUT_INTERRUPTED says whether a killed landing left its lock; then CHECKOUT_DIR and
+# CHECKOUT_GIT are set.
 checkout::find_interrupted() {
+  CHECKOUT_INTERRUPTED=''
   checkout::find
-  [[ -n $CHECKOUT_DIR && -f $CHECKOUT_GIT/orkestra-landing ]] || return 1
-  [[ ! $CHECKOUT_GIT/index.lock -ef $CHECKOUT_GIT/orkestra-landing ]] || return 0
+  [[ -n $CHECKOUT_DIR && -f $CHECKOUT_GIT/orkestra-landing ]] || return 0
+  if [[ $CHECKOUT_GIT/index.lock -ef $CHECKOUT_GIT/orkestra-landing ]]; then
+    CHECKOUT_INTERRUPTED=1
+    return
+  fi
   # The kill came before the lock was taken, or after it was let go: nothing is half done.
   rm -f -- "$CHECKOUT_GIT/orkestra-landing" "$CHECKOUT_GIT/orkestra-index"
-  return 1
 }
 
-# checkout::settle OLD NEW: brings every path of the change to NEW, from wherever the kill left it. Returns 1, having
-# left alone the paths where a person has edited since, if there are any. The private index is made anew.
+# checkout::settle OLD NEW: brings every path of the change to NEW, from wherever the kill left it. CHECKOUT_EDITED says
+# whether a person has edited one since: that one is left alone. The private index is made anew.
 checkout::settle() {
-  local old=$1 new=$2 meta path kept=0 found mode from to status wanted=() gone=()
+  local old=$1 new=$2 meta path found mode from to status changes=$CHECKOUT_GIT/orkestra-changes wanted=() gone=()
+  CHECKOUT_EDITED=''
   rm -f -- "$CHECKOUT_GIT/orkestra-index" "$CHECKOUT_GIT/orkestra-index.lock"
   cp -p -- "$CHECKOUT_GIT/index" "$CHECKOUT_GIT/orkestra-index"
+  git::project diff-tree -r -z --raw --no-renames "$old" "$new" >"$changes"
   while IFS= read -r -d '' meta && IFS= read -r -d '' path; do
     # :OLDMODE NEWMODE OLDHASH NEWHASH STATUS
     read -r _ mode from to status <<<"$meta"
     printf '%s %s\t%s\0' "$mode" "$to" "$path" >&4
     checkout::_hash found "$path" "${#to}"
     if [[ $found != "$from" && $found != "$to" ]]; then
-      kept=1
+      CHECKOUT_EDITED=1
     elif [[ $status == D ]]; then
       gone+=("$path")
     else
       wanted+=("$path")
     fi
-  done < <(git::project diff-tree -r -z --raw --no-renames "$old" "$new") 4>"$CHECKOUT_GIT/orkestra-entries"
-  wait "$!"
+  done <"$changes" 4>"$CHECKOUT_GIT/orkestra-entries"
   checkout::_git update-index -z --index-info <"$CHECKOUT_GIT/orkestra-entries"
-  rm -f -- "$CHECKOUT_GIT/orkestra-entries"
+  rm -f -- "$CHECKOUT_GIT/orkestra-entries" "$changes"
   checkout::_remove "${gone[@]}"
   ((${#wanted[@]} == 0)) || printf '%s\0' "${wanted[@]}" | checkout::_git checkout-index -f -z --stdin
   checkout::_git update-index -q --refresh >/dev/null || : # says 1 where a person's edits differ
-  return "$kept"
 }
 
 # Removes tracked files that the change removes, and the folders that this leaves empty, as Git does.

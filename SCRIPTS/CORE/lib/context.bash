@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2312  # `wait $!` gives the status of < <()
 # Which framework, home and project a command is about. One Python start answers it all.
 
 # context::python: finds the framework's interpreter, or says the one command that makes it. Sets ORKESTRA_ROOT.

@@ -19,7 +19,7 @@ error::_trap() {
   local code=$1 line=$2 command=$3
   trap - ERR
   if [[ ${ORKESTRA_DEBUG:-} == 1 ]]; then
-    printf 'orkestra: %s:%s: `%s` ended with %s\n' "${BASH_SOURCE[1]:-$0}" "$line" "$command" "$code" >&2
+    printf 'orkestra: %s:%s: "%s" ended with %s\n' "${BASH_SOURCE[1]:-$0}" "$line" "$command" "$code" >&2
     local frame
     for ((frame = 1; frame < ${#FUNCNAME[@]} - 1; ++frame)); do
       printf '  in %s (%s:%s)\n' "${FUNCNAME[frame]}" "${BASH_SOURCE[frame + 1]:-?}" "${BASH_LINENO[frame]}" >&2

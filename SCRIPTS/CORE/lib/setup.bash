@@ -46,7 +46,7 @@ setup::is_done() {
 setup::is_complete_already() {
   [[ -n ${ORKESTRA_VENV:-} && -x $VENV/bin/python && ! -e $VENV/orkestra-requirements.txt ]] || return 1
   "$VENV/bin/python" -I -c 'import click, dotenv, git, jinja2, pyjq, rich, sh' 2>/dev/null || return 1
-  cp -- "$ROOT/orkestra_shim/requirements.txt" "$VENV/orkestra-requirements.txt" 2>/dev/null || true
+  cp -- "$ROOT/orkestra_shim/requirements.txt" "$VENV/orkestra-requirements.txt" 2>/dev/null || true # somebody else's environment: it is only looked at again next time
 }
 
 # --- system packages ----------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ setup::make_environment() {
     setup::_venv && setup::_pip
   } >"$VENV.log" 2>&1 </dev/null {SETUP_LOCK}>&- \
     || {
-      grep -iE '^ *(error|fatal)|No space|Permission denied|No matching' "$VENV.log" | tail -n 5 >&2 || true
+      grep -iE '^ *(error|fatal)|No space|Permission denied|No matching' "$VENV.log" | tail -n 5 >&2 || true # the log may hold none of these words
       die "$EX_UNAVAILABLE" "the Python environment could not be made (all that was said: $VENV.log)" \
         'mend what it names, then call this again'
     }

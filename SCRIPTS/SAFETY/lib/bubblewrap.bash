@@ -40,7 +40,7 @@ bubblewrap::_install_command() {
 # bubblewrap::_setting VAR FILE: the kernel's setting, or nothing.
 bubblewrap::_setting() {
   local _value=''
-  [[ ! -r $2 ]] || read -r _value <"$2" || true
+  [[ ! -r $2 ]] || read -r _value <"$2" || true # empty is an answer too
   printf -v "$1" '%s' "$_value"
 }
 

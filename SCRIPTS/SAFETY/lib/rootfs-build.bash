@@ -88,11 +88,11 @@ rootfs::_as_root() {
   local -a private
   ROOTFS_ARGS+=(--ro-bind /proc/sys /proc/sys)
   for path in /proc/acpi /proc/asound /proc/driver /proc/dynamic_debug /proc/fs /proc/scsi; do
-    writable=$(find "$path" -type f -perm /222 -print -quit 2>/dev/null || true)
+    writable=$(find "$path" -type f -perm /222 -print -quit 2>/dev/null || true) # some of these folders are not there
     [[ -z $writable ]] || ROOTFS_ARGS+=(--ro-bind "$path" "$path")
   done
   mapfile -d '' -t private < <(find /etc /usr/local/etc \
-    \( -type d ! -perm -o=rx -o -type f -size +0 ! -perm -o=r \) -print0 -prune 2>/dev/null || true)
+    \( -type d ! -perm -o=rx -o -type f -size +0 ! -perm -o=r \) -print0 -prune 2>/dev/null || true) # what cannot be read is hidden anyway
   for path in "${private[@]}"; do
     if [[ -d $path ]]; then
       ROOTFS_ARGS+=(--perms 0755 --tmpfs "$path")

@@ -56,7 +56,7 @@ toolchains::_split_path() {
     [[ $entry != /* || ! -d $entry ]] || given+=("$entry")
   done
   entries=()
-  ((${#given[@]} == 0)) || mapfile -d '' -t entries < <(realpath -zm -- "${given[@]}" || true)
+  ((${#given[@]} == 0)) || mapfile -d '' -t entries < <(realpath -zm -- "${given[@]}" || true) # an entry that leads nowhere is left out
 }
 
 toolchains::_is_system() {
@@ -109,7 +109,7 @@ toolchains::_prefix() {
   while IFS= read -r line || [[ -n $line ]]; do
     [[ $line =~ ^home[[:space:]]*=[[:space:]]*(/.*)$ ]] || continue
     line=$(realpath -m -- "${BASH_REMATCH[1]}")
-    toolchains::_is_system "$line" || toolchains::_prefix "$home" "$line" || true
+    toolchains::_is_system "$line" || toolchains::_prefix "$home" "$line" || true # no prefix of a toolchain: nothing to bind
   done <"$prefix/pyvenv.cfg"
 }
 
@@ -127,7 +127,7 @@ toolchains::_local_bin() {
     ROOTFS_ENV+=("PYTHONUSERBASE=$home/.local")
   done
   ((${#links[@]} > 0)) || return 0
-  mapfile -d '' -t targets < <(realpath -zm -- "${links[@]}" || true)
+  mapfile -d '' -t targets < <(realpath -zm -- "${links[@]}" || true) # a link that leads nowhere is left out
   for target in "${targets[@]}"; do
     toolchains::_is_system "$target" || toolchains::_prefix "$home" "${target%/*}" || toolchains::_add "$target"
   done

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # SCRIPTS/CORE/land.sh: the branch moves once over change and record, the checkout first; nothing of a person's is lost.
 
+# shellcheck disable=SC2030,SC2031  # each test is a process of its own, and begins with setup
+
 bats_require_minimum_version 1.5.0
 load ../helpers/common
 load ../helpers/core
@@ -147,7 +149,7 @@ SH
   killers
   mkdir -p "$PROJECT/old" && echo gone >"$PROJECT/old/file" && echo 1 >"$PROJECT/mod"
   git -C "$PROJECT" add -A && git -C "$PROJECT" commit -qm more
-  local origin=$PLACE/origin step when tree old new reached=0 finished=0 before=0
+  local origin=$PLACE/origin step when tree old new finished=0 before=0
   old=$(head_of_project)
   # A change that adds, modifies and removes.
   tree=$(tree_with src/a.txt new)
@@ -167,7 +169,6 @@ SH
       STEP=$step WHEN=$when PATH=$PLACE/killers:$PATH setsid --wait "$SCRIPTS/CORE/land.sh" \
         move "$old" "$change" "$PLACE/manifest" "$PLACE/message" >/dev/null 2>&1 || status=$?
       ((status != 0)) || break
-      reached=1
       land recover
       [[ ! -e $PROJECT/.git/index.lock && ! -e $PROJECT/.git/orkestra-landing ]]
       [[ $(git -C "$PROJECT" status --porcelain) == ' M README.md' ]] || {

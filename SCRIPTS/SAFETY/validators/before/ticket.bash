@@ -6,7 +6,7 @@ validator::ticket() {
   local -A value_of=()
   for name in task try adapter timeout check-timeout; do
     value=''
-    [[ ! -f $VALIDATE_TICKET/$name ]] || IFS= read -r value <"$VALIDATE_TICKET/$name" || true
+    [[ ! -f $VALIDATE_TICKET/$name ]] || IFS= read -r value <"$VALIDATE_TICKET/$name" || true # no newline at the end
     value_of[$name]=$value
   done
   [[ ${value_of[task]} =~ ^[a-z0-9][a-z0-9._-]{0,63}$ ]] || wrong "no task id: '${value_of[task]}'"

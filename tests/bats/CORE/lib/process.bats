@@ -37,7 +37,7 @@ gone() {
 }
 
 @test "a child dies with its parent, even by KILL" {
-  file=$(a_command 'process::start sleep 1000; echo "$PROCESS_PID" >child; process::wait status')
+  file=$(a_command 'process::start bash -c "echo \$\$ >child; exec sleep 1000"; process::wait status')
   mkfifo child
   "$file" &
   parent=$!
