@@ -486,14 +486,14 @@ def verify(wanted: str | None, as_json: bool, since: str | None) -> None:
     found = session().find(wanted)
     result = proving.verify(found.path, found.branch, since)
     if as_json:
-        findings, notes = list(map(str, result.findings)), list(map(str, result.notes))
-        say_json({"ok": result.ok, "findings": findings, "notes": notes, "counts": result.counts})
+        findings = [{"record": record, "what": what} for record, what in result.findings]
+        say_json({"ok": result.ok, "findings": findings, "notes": result.notes, "counts": result.counts})
     else:
         say(f"project {found.name} ({found.path}), branch {found.branch}")
         for note in result.notes:
             say(f"note: {note}")
-        for finding in result.findings:
-            say(f"does not hold: {finding}")
+        for record, what in result.findings:
+            say(f"does not hold: {record}: {what}")
         counts = ", ".join(f"{number} {what}" for what, number in result.counts.items())
         say(f"everything holds: {counts}" if result.ok else f"looked at: {counts}")
     sys.exit(0 if result.ok else EX_FAILED)

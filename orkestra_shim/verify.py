@@ -42,8 +42,15 @@ def verify(repo_path: Path, branch: str, since: str | None = None) -> Report:
     head = git.commit(f"refs/heads/{branch}") or git.commit(f"refs/remotes/origin/{branch}")
     if head is None:
         raise OrkestraError(EX_DATA, f"the project has no branch {branch!r}")
+    if git.run("rev-parse", "--is-shallow-repository").strip() == b"true":
+        raise OrkestraError(
+            EX_DATA,
+            f"{repo_path} is a shallow clone: the changes that its records name are cut off",
+            "git fetch --unshallow",
+        )
     check = _Check(git, head)
     check.records()
+    check.landings()
     check.history_edits()
     check.checkout(repo_path, branch)
     if since is not None:
@@ -120,7 +127,7 @@ class _Check:
         return problems
 
     def _walk(self, broken: dict[str, list[str]]) -> None:
-        """Outcomes in order, each after its votes; then votes that no outcome names."""
+        """Outcomes in order: their own form, their votes, their content; then votes that no outcome names."""
         named: dict[str, str] = {}
         previous: dict[str, Any] | None = None
         everything = sorted(
@@ -128,10 +135,11 @@ class _Check:
         )
         for name in everything:
             outcome = self.outcomes.get(name)
-            if outcome is not None:
-                self.guarded(name, self._its_votes, name, outcome, named, broken)
-            for problem in broken.pop(name, []):
+            own = broken.pop(name, [])
+            for problem in own:
                 self.find(name, problem)
+            if outcome is not None:
+                self.guarded(name, self._its_votes, name, outcome, named, broken, not own)
             if outcome is not None:
                 self.guarded(name, self._chain, name, outcome, previous)
                 self.guarded(name, self._outcome, name, outcome)
@@ -161,7 +169,12 @@ class _Check:
             )
 
     def _its_votes(
-        self, name: str, outcome: dict[str, Any], named: dict[str, str], broken: dict[str, list[str]]
+        self,
+        name: str,
+        outcome: dict[str, Any],
+        named: dict[str, str],
+        broken: dict[str, list[str]],
+        sound: bool,
     ) -> None:
         for entry in outcome["votes"]:
             vote_id = entry["id"]
@@ -169,13 +182,16 @@ class _Check:
                 self.find(vote_id, problem)
             vote = self.votes.get(vote_id)
             if vote is None:
-                self.find(name, f"it names {vote_id}, which is not there")
+                there = records.path_of(vote_id) in self.tree
+                self.find(name, f"it names {vote_id}, which {'cannot be read' if there else 'is not there'}")
                 continue
             if vote_id in named:
                 self.find(vote_id, f"two outcomes name it: {named[vote_id]} and {name}")
             named[vote_id] = name
             if entry["sha256"] != canonical.digest(vote):
-                self.find(vote_id, f"its hash is not the one in {name}")
+                # An outcome that does not hold by itself is no witness against its votes.
+                words = (vote_id, f"its hash is not the one in {name}")
+                self.find(*(words if sound else (name, f"the hash it gives of {vote_id} is not that vote's")))
             if vote["task"] != outcome["task"]:
                 self.find(vote_id, f"it is about the task {vote['task']!r}, {name} about {outcome['task']!r}")
             self.guarded(vote_id, self._vote, vote_id, vote)
@@ -259,6 +275,12 @@ class _Check:
             self.find(name, f"it says it was reviewed by {outcome['reviewed_by']!r}; the vote says otherwise")
 
     # --- around the records ---------------------------------------------------------------------------------
+
+    def landings(self) -> None:
+        """Every commit that says by which outcome it landed: the branch holds that outcome."""
+        for name, commits in sorted(self.landed.history.by_outcome.items()):
+            if len(name) < 40 and records.path_of(name) not in self.tree:
+                self.find(name, f"commit {commits[-1][:12]} says that it landed by it, and it is not there")
 
     def history_edits(self) -> None:
         for commit, letter, path in changes.edited(self.git, self.head, records.VOTES, records.OUTCOMES):
