@@ -18,9 +18,9 @@ main() {
   done
   secrets::load || exit "$EX_OK"
   redact::sort
+  # shellcheck disable=SC2312  # `wait $!` gives the status of < <()
   while IFS= read -r -d '' file; do
     redact::rewrite "$file"
-  # shellcheck disable=SC2312  # `wait $!` gives its status
   done < <(printf '%s\n' "${SECRETS_VALUES[@]}" | grep -laZF -f - -- "$@" || (($? == 1)))
   wait "$!" || die "$EX_INTERNAL" "redact.sh: the search broke: the files may still hold a key"
 }

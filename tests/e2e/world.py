@@ -1,4 +1,4 @@
-"""A framework, a home and projects, used only through the installed command: what the end-to-end tests have in hand."""
+"""A framework, a home and projects, used through the installed command only: what end-to-end tests work with."""
 
 from __future__ import annotations
 

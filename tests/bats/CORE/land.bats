@@ -1,8 +1,6 @@
 #!/usr/bin/env bats
 # SCRIPTS/CORE/land.sh: the branch moves once over change and record, the checkout first; nothing of a person's is lost.
 
-# shellcheck disable=SC2030,SC2031  # each test is a process of its own, and begins with setup
-
 bats_require_minimum_version 1.5.0
 load ../helpers/common
 load ../helpers/core

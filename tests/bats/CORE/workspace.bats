@@ -1,8 +1,6 @@
 #!/usr/bin/env bats
 # SCRIPTS/CORE/workspace.sh with tree-reset.sh and tree-take.sh: prepare, take, merge, keep.
 
-# shellcheck disable=SC2030,SC2031  # each test is a process of its own, and begins with setup
-
 bats_require_minimum_version 1.5.0
 load ../helpers/common
 load ../helpers/core

@@ -212,28 +212,138 @@ a_key_within_what_is_bound() {
   assert_output_has 'No such file'
 }
 
-who_can=(self)
-((EUID != 0)) || who_can+=(user)
-for who in "${who_can[@]}"; do
-  # shellcheck disable=SC2016
-  {
-    bats_test_function --description "reading the keys ($who)" -- reads "$who" 'cat "$VICTIMS/config/api-keys.env"'
-    bats_test_function --description "reading the user's home ($who)" -- reads "$who" 'cat "$VICTIMS/home/.ssh/id_key"'
-  }
-  bats_test_function --description "reading another's environment ($who)" -- another_environment "$who"
-  bats_test_function --description "reading our own environment through /proc ($who)" -- outer_environment "$who"
-  for file in framework/code.sh other/file project/.git/config config/api-keys.env; do
-    bats_test_function --description "writing $file ($who)" -- writes "$who" "$file"
-  done
-  bats_test_function --description "reaching another process ($who)" -- another_process "$who"
-  bats_test_function --description "using an inherited descriptor ($who)" -- inherited_descriptor "$who"
-  bats_test_function --description "network ($who)" -- network "$who"
-  bats_test_function --description "leaving a daemon behind ($who)" -- daemon "$who"
-  bats_test_function --description "writing to our terminal ($who)" -- terminal "$who"
-  bats_test_function --description "remounting ($who)" -- remount "$who"
-  bats_test_function --description "the keys inside a folder that is bound ($who)" -- a_key_within_what_is_bound "$who"
-done
-if ((EUID == 0)); then
-  bats_test_function --description "the kernel's settings (root)" -- kernel_settings self
-  bats_test_function --description "reading what only root may read (root)" -- shadow self
-fi
+# an_ordinary_user ATTACK...: the attack once more, by one.
+an_ordinary_user() {
+  ((EUID == 0)) || skip 'who runs this is an ordinary user already'
+  "$1" user "${@:2}"
+}
+
+@test "reading the keys" {
+  reads self 'cat "$VICTIMS/config/api-keys.env"'
+}
+
+@test "reading the keys, by an ordinary user" {
+  an_ordinary_user reads 'cat "$VICTIMS/config/api-keys.env"'
+}
+
+@test "reading the user's home" {
+  reads self 'cat "$VICTIMS/home/.ssh/id_key"'
+}
+
+@test "reading the user's home, by an ordinary user" {
+  an_ordinary_user reads 'cat "$VICTIMS/home/.ssh/id_key"'
+}
+
+@test "reading another's environment" {
+  another_environment self
+}
+
+@test "reading another's environment, by an ordinary user" {
+  an_ordinary_user another_environment
+}
+
+@test "reading our own environment through /proc" {
+  outer_environment self
+}
+
+@test "reading our own environment through /proc, by an ordinary user" {
+  an_ordinary_user outer_environment
+}
+
+@test "writing framework/code.sh" {
+  writes self framework/code.sh
+}
+
+@test "writing framework/code.sh, by an ordinary user" {
+  an_ordinary_user writes framework/code.sh
+}
+
+@test "writing other/file" {
+  writes self other/file
+}
+
+@test "writing other/file, by an ordinary user" {
+  an_ordinary_user writes other/file
+}
+
+@test "writing project/.git/config" {
+  writes self project/.git/config
+}
+
+@test "writing project/.git/config, by an ordinary user" {
+  an_ordinary_user writes project/.git/config
+}
+
+@test "writing config/api-keys.env" {
+  writes self config/api-keys.env
+}
+
+@test "writing config/api-keys.env, by an ordinary user" {
+  an_ordinary_user writes config/api-keys.env
+}
+
+@test "reaching another process" {
+  another_process self
+}
+
+@test "reaching another process, by an ordinary user" {
+  an_ordinary_user another_process
+}
+
+@test "using an inherited descriptor" {
+  inherited_descriptor self
+}
+
+@test "using an inherited descriptor, by an ordinary user" {
+  an_ordinary_user inherited_descriptor
+}
+
+@test "network" {
+  network self
+}
+
+@test "network, by an ordinary user" {
+  an_ordinary_user network
+}
+
+@test "leaving a daemon behind" {
+  daemon self
+}
+
+@test "leaving a daemon behind, by an ordinary user" {
+  an_ordinary_user daemon
+}
+
+@test "writing to our terminal" {
+  terminal self
+}
+
+@test "writing to our terminal, by an ordinary user" {
+  an_ordinary_user terminal
+}
+
+@test "remounting" {
+  remount self
+}
+
+@test "remounting, by an ordinary user" {
+  an_ordinary_user remount
+}
+
+@test "the keys inside a folder that is bound" {
+  a_key_within_what_is_bound self
+}
+
+@test "the keys inside a folder that is bound, by an ordinary user" {
+  an_ordinary_user a_key_within_what_is_bound
+}
+
+@test "the kernel's settings, by root" {
+  need_root
+  kernel_settings self
+}
+
+@test "reading what only root may read, by root" {
+  need_root
+  shadow self
+}

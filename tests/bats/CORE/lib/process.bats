@@ -41,6 +41,7 @@ gone() {
   mkfifo child
   "$file" &
   parent=$!
+  # shellcheck disable=SC2094  # a FIFO
   read -r child <child
   kill -KILL "$parent"
   gone "$child"

@@ -11,6 +11,7 @@ setup() {
 }
 
 @test "escape and unescape are each other's reverse, in one line without tabs" {
+  # shellcheck disable=SC1003  # backslashes are meant
   local value escaped back values=('' 'plain' $'a\tb' $'a\nb\n' $'\r' '\' '\n' '\\t' $'\\\t\\' '&' '$(id)' '-e' $'ü\xff')
   for value in "${values[@]}"; do
     text::escape escaped "$value"
@@ -26,6 +27,7 @@ setup() {
   for ((at = 0; at < 200; ++at)); do
     value=''
     for ((byte = 0; byte < RANDOM % 40; ++byte)); do
+      # shellcheck disable=SC2059  # the byte is made by the format
       printf -v piece "\\x$(printf '%02x' "$((RANDOM % 255 + 1))")"
       value+=$piece
     done
@@ -36,6 +38,7 @@ setup() {
 }
 
 @test "nothing that moves a cursor or begins a line reaches a terminal" {
+  local shown
   text::plain shown $'a\e[2Jb\nc\x07\x9bd'
   [[ $shown != *[$'\e\n\a']* ]]
   [[ $shown == a?* && $shown == *d ]]
