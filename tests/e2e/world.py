@@ -1,4 +1,4 @@
-"""A framework, a home and projects, used through the installed command only: what end-to-end tests work with."""
+"""A framework, a home and projects, used through the installed command only: what the tests work with."""
 
 from __future__ import annotations
 
