@@ -29,7 +29,7 @@ class Agent:
     model: str = ""
     revises: str = "base"
     can: list[str] = field(default_factory=list)
-    extract: str = ""
+    extract: Path | None = None  # the jq program that reads the tool's raw output
     keys: list[str] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)  # variables that say where the model is
     credentials: list[str] = field(default_factory=list)
@@ -49,6 +49,7 @@ class Agents:
         self, scripts: Path, config: Path, keys: dict[str, str], clock: Callable[[], float] = time.time
     ) -> None:
         self._folders = [config / "agents", scripts / "AGENTS" / "adapters"]
+        self._programs = scripts / "AGENTS"
         self._keys = keys
         self._known: dict[str, Agent] = {}
         self._clock = clock
@@ -87,18 +88,22 @@ class Agents:
             self._probe(agent)
         return agent
 
-    @staticmethod
-    def _describe(agent: Agent, told: dict[str, Any]) -> None:
+    def _describe(self, agent: Agent, told: dict[str, Any]) -> None:
         agent.family = str(told.get("family") or "none")
         agent.kind = "shell" if told.get("kind") == "shell" else "ai"
         agent.model = str(told.get("model") or "")
         agent.revises = "tree" if told.get("revises") == "tree" else "base"
         agent.can = _strings(told.get("can"))
-        agent.extract = str(told.get("extract") or "")
+        agent.extract = self._extract(agent, str(told.get("extract") or ""))
         agent.keys = _strings(told.get("env"))
         agent.addresses = _strings(told.get("base_url_env"))
         agent.credentials = _strings(told.get("credentials"))
         agent.binary = "/bin/bash" if agent.kind == "shell" else ""
+
+    def _extract(self, agent: Agent, name: str) -> Path | None:
+        """The adapter's .jq program: beside it, or in SCRIPTS/AGENTS."""
+        places = [Path(agent.adapter).parent / name, self._programs / name]
+        return next((path for path in places if name and "/" not in name and path.is_file()), None)
 
     def _probe(self, agent: Agent) -> None:
         code, out, err = self._call(agent, "probe")

@@ -1,4 +1,4 @@
-"""The committee of a review: who votes, which ballots are valid, and the vote record.
+"""The committee of a review: who votes, what a ballot is, and the vote record.
 
 Who votes and what the ballots decide are .jq programs (SCRIPTS/COMMITTEE), so that a run and
 `orkestra verify` count by the same code.
@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import canonical, evidence, files, jq, wire
+from . import jq
 from .journal import now
 
 PROGRAMS = ("lint", "size", "tidy")
 OPTIONS = ("approve", "revise", "reject")
 CHOICES = (*OPTIONS, "abstain")
-PROGRAM_EXITS = {0: "approve", 10: "revise", 11: "reject", 12: "abstain"}
 RULE = re.compile(r"majority\Z|unanimity\Z|supermajority [1-9][0-9]{0,2}/[1-9][0-9]{0,2}\Z")
-REASON_LIMIT = 4000
 BALLOT_SCHEMA = {
     "type": "object",
     "additionalProperties": False,
@@ -103,73 +100,6 @@ def close_vote(
         "why": result["why"],
         "reviewed_by": result["reviewed_by"],
     }
-
-
-def read_ballots(
-    folder: Path, vote: dict[str, Any], redact: Callable[[str], str], extracts: dict[str, Path | None]
-) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """(ballots, absent) from folder/ballots.tsv and, for agents, what they left in folder/MEMBER.
-
-    Whatever is not exactly a ballot makes its member absent, with the reason; nothing is guessed.
-    """
-    rows = _rows(files.read_bounded(folder / "ballots.tsv", 4 << 20) or b"")
-    ballots: list[dict[str, Any]] = []
-    absent: list[dict[str, str]] = []
-    for entry in vote["electorate"]:
-        member = entry["member"]
-        if member not in rows:
-            absent.append({"member": member, "why": "gave no ballot"})
-            continue
-        code, text = rows[member]
-        if entry["kind"] == "program":
-            ballot = _program_ballot(code, text)
-        else:
-            ballot = _agent_ballot(folder / member, code, text, extracts.get(member))
-        if isinstance(ballot, str):
-            absent.append({"member": member, "why": redact(ballot)[:REASON_LIMIT]})
-        else:
-            ballot["reason"] = redact(ballot["reason"])[:REASON_LIMIT]
-            ballots.append({"member": member, **ballot, "cast_at": now()})
-    return ballots, absent
-
-
-def _rows(data: bytes) -> dict[str, tuple[int, str]]:
-    rows = {}
-    for line in data.decode("utf-8", "replace").split("\n"):
-        parts = line.split("\t")
-        if len(parts) >= 2 and re.match(r"[0-9]{1,3}\Z", parts[1]):
-            try:
-                rows[parts[0]] = (int(parts[1]), wire.unescape(parts[2]) if len(parts) > 2 else "")
-            except wire.WireError:
-                rows[parts[0]] = (int(parts[1]), parts[2])
-    return rows
-
-
-def _program_ballot(code: int, text: str) -> dict[str, Any] | str:
-    choice = PROGRAM_EXITS.get(code)
-    if choice is None:
-        return f"exit {code}: {text.strip()[:300]}" if text.strip() else f"exit {code}"
-    return {"choice": choice, "reason": text.strip(), "confidence": 100}
-
-
-def _agent_ballot(folder: Path, code: int, text: str, extract: Path | None) -> dict[str, Any] | str:
-    result = evidence.read_result([folder / "out", folder], extract, code)
-    if result.exit is not None and code in (0, 1, 65):
-        code = result.exit
-    if code != 0:
-        names = {65: "bad output", 69: "not available", 75: "limited", 77: "not logged in", 124: "timed out"}
-        return f"{names.get(code, f'exit {code}')}: {(result.error or text).strip()[:300]}".rstrip(": ")
-    if result.problem or result.error:
-        return (result.problem or f"error: {result.error}")[:300]
-    ballot: Any = result.raw
-    if isinstance(ballot.get("ballot"), dict):
-        ballot = ballot["ballot"]
-    elif "choice" not in ballot and result.text.strip():
-        try:
-            ballot = canonical.parse(result.text.strip().encode("utf-8", "replace"), 1 << 19, 16)
-        except ValueError as error:
-            return f"its ballot is not JSON: {error}"
-    return valid_ballot(ballot) if ballot else "left no ballot"
 
 
 def valid_ballot(ballot: object) -> dict[str, Any] | str:

@@ -42,6 +42,10 @@ class Result:
     problem: str = ""  # why nothing could be read, '' when all is well
     raw: dict[str, Any] = field(default_factory=dict)
 
+    def exit_over(self, code: int) -> int:
+        """The exit status that counts: the tool's own where the adapter's says no more than yes or no."""
+        return self.exit if self.exit is not None and code in (0, 1, 65) else code
+
 
 def _natural(value: object) -> int:
     return value if type(value) is int and 0 <= value < 1 << 53 else 0
@@ -100,34 +104,18 @@ def _extracted(folder: Path, extract: Path, code: int) -> Result:
     return _parsed(raw) if isinstance(raw, dict) else Result(problem="its output cannot be read")
 
 
-def extract_program(adapter: str, name: str, scripts: Path) -> Path | None:
-    """The adapter's .jq program: beside it, or in SCRIPTS/AGENTS."""
-    if not name or "/" in name:
-        return None
-    for folder in (Path(adapter).parent, scripts / "AGENTS"):
-        if (folder / name).is_file():
-            return folder / name
-    return None
-
-
 def read_gates(path: Path) -> list[dict[str, Any]]:
     """A/gates.tsv as recorded: {"gate", "passed", "marked", "evidence"}."""
     gates = []
-    data = files.read_bounded(path, 1 << 20) or b""
-    for line in data.decode("utf-8", "replace").split("\n"):
-        parts = line.split("\t")
-        if len(parts) < 2 or not parts[0]:
+    for row in wire.rows(files.read_bounded(path, 1 << 20) or b""):
+        if len(row) < 2 or not row[0]:
             continue
-        try:
-            text = wire.unescape(parts[2]) if len(parts) > 2 else ""
-        except wire.WireError:
-            text = parts[2]
         gates.append(
             {
-                "gate": parts[0][:64],
-                "passed": parts[1] in ("pass", "mark"),
-                "marked": parts[1] == "mark",
-                "evidence": clean(text)[:4096].strip(),
+                "gate": row[0][:64],
+                "passed": row[1] in ("pass", "mark"),
+                "marked": row[1] == "mark",
+                "evidence": clean("".join(row[2:3]))[:4096].strip(),
             }
         )
     return gates

@@ -5,18 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import canonical, files, queue, records
-from .attempt import Attempts, Reply, Work, _number, _object
+from . import canonical, files, queue, records, votes, wire
+from .endings import Endings
 from .errors import EX_INTERNAL, OrkestraError
 from .run import Run
+from .work import Reply, Work
 
 
 class Landings:
     """draw, record, landed; finish and recorded."""
 
-    def __init__(self, run: Run, attempts: Attempts) -> None:
+    def __init__(self, run: Run, endings: Endings) -> None:
         self.run = run
-        self.attempts = attempts
+        self.endings = endings
         self._checkpoint: bytes | None = None
 
     def draw(self, work: Work) -> Reply:
@@ -35,14 +36,14 @@ class Landings:
         if (subject.get("base"), subject.get("tree")) != (base, tree):
             raise OrkestraError(EX_INTERNAL, f"{work.task.id}: what lands is not what was voted on")
         landed = {
-            "commit": _object(change),
-            "base": _object(base),
-            "tree": _object(tree),
+            "commit": wire.object_id(change),
+            "base": wire.object_id(base),
+            "tree": wire.object_id(tree),
             "diff_sha256": subject["diff_sha256"],
             "patch_id": patch_id[:80],
-            "files": _number(count),
+            "files": wire.number(count),
         }
-        draft = self.attempts.outcome(work, "landed", "", landed)
+        draft = self.endings.outcome(work, "landed", "", landed)
         work.recording = True
         return self._write(name, [draft, *self._waiting(work.task.id)], [])
 
@@ -50,12 +51,12 @@ class Landings:
         return [state.draft for name, state in self.run.states.items() if state.draft and name != but]
 
     def _write(self, name: str, drafts: list[dict[str, Any]], further: list[str]) -> Reply:
-        votes: dict[str, dict[str, Any]] = {}
+        held: dict[str, dict[str, Any]] = {}
         for draft in drafts:
-            found = self.attempts.votes_of(draft["task"])
+            found = votes.of_task(self.run, draft["task"])
             draft["votes"] = [vote for vote in draft["votes"] if vote in found]
-            votes.update(found)
-        manifest = self.run.ledger.batch(name, drafts, votes)
+            held.update(found)
+        manifest = self.run.ledger.batch(name, drafts, held)
         if further:
             with open(manifest, "a", encoding="utf-8", errors="surrogateescape") as file:
                 file.writelines(further)
@@ -85,7 +86,7 @@ class Landings:
         """The branch holds the change and its records."""
         if not work.recording or name != work.outcome:
             raise OrkestraError(EX_INTERNAL, f"{name[:40]!r} was not being recorded")
-        self._settle(name, _object(head))
+        self._settle(name, wire.object_id(head))
         work.done = True
         return ()
 
@@ -141,7 +142,7 @@ class Landings:
 
     def recorded(self, head: str) -> Reply:
         """What finish handed out stands on the branch."""
-        self._settle(self._finishing, _object(head))
+        self._settle(self._finishing, wire.object_id(head))
         if self._checkpoint is not None:
             self.run.file.wrote(canonical.sha256(self._checkpoint))
         return ()

@@ -7,6 +7,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from .tasks import Task
+
 DIFF_LIMIT = 200_000
 RULES_LIMIT = 32_768
 
@@ -34,6 +36,42 @@ def marker() -> str:
 def render(template: str, **values: Any) -> str:
     """The text of prompts/TEMPLATE with values; `mark` is a fresh marker."""
     return str(_template(template).render(mark=marker(), **values))
+
+
+def for_task(task: Task, project: str, check: str, feedback: str, previous: bool, rules: str) -> str:
+    """What the agent of a task is told. `previous`: a patch of its own is handed over; `rules`: AGENTS.md."""
+    raw = task.raw
+    told = {
+        "id": task.id,
+        "title": task.title,
+        "description": raw.get("description", ""),
+        "command": task.command,
+        "inputs": raw.get("inputs") or [],
+        "allow_paths": raw.get("allow_paths") or [],
+        "allow_empty": raw.get("allow_empty", False),
+    }
+    return render(
+        "task.md.j2",
+        project=project,
+        check=check,
+        feedback=feedback,
+        previous=previous,
+        note=str(raw.get("note") or ""),
+        rules=rules,
+        task=told,
+    )
+
+
+def for_review(task: Task, evidence: list[dict[str, Any]], diff: bytes) -> str:
+    """What a reviewer is asked about a change; a long diff is cut, and the prompt says so."""
+    return render(
+        "review.md.j2",
+        title=task.title,
+        description=str(task.raw.get("description") or ""),
+        evidence=evidence,
+        diff=diff[:DIFF_LIMIT].decode("utf-8", "replace"),
+        cut=len(diff) > DIFF_LIMIT,
+    )
 
 
 class Redactor:

@@ -148,6 +148,10 @@ class Run:
         """What is remembered of a task."""
         return self.states.setdefault(name, TaskState())
 
+    def try_folder(self, task: str, number: int) -> Path:
+        """The durable folder of a try, made where it is missing."""
+        return files.make_folder(self.attempts_folder, task, str(number))
+
     def event(self, kind: str, task: str, number: int = 0, durable: bool = False, **fields: Any) -> None:
         """Write an event about a task (and its try of that number) to the log and take it in."""
         told = {"task": task, "try": number, **fields} if number else {"task": task, **fields}

@@ -20,11 +20,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import errors, files, tickets, wire
-from .attempt import Attempts, Reply, Work
+from .attempt import Attempts
+from .endings import Endings
 from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
 from .landing import Landings
+from .review import Review
 from .run import Run
 from .surroundings import Surroundings
+from .work import Place, Reply, Work
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,31}\Z")
 _LOST_AFTER = 1 << 20  # bytes of replies that a client did not read
@@ -103,28 +106,30 @@ class Server:
     def __init__(self, folder: Path, run: Run) -> None:
         self.folder = folder
         self.run = run
-        self.attempts = Attempts(run)
-        self.landings = Landings(run, self.attempts)
+        self.endings = Endings(run)
+        review = Review(run, self.endings)
+        self.attempts = Attempts(run, review, self.endings)
+        self.landings = Landings(run, self.endings)
         self.selector = selectors.DefaultSelector()
         self.clients: dict[str, Client] = {}
         self.stopping = False
-        steps, lands = self.attempts, self.landings
+        steps, ends, lands = self.attempts, self.endings, self.landings
         self.worker_verbs: dict[str, Handler] = {
             "base": (steps.base, 1, 1),
             "worked": (steps.worked, 2, 3),
             "taken": (steps.taken, 2, 2),
             "checked": (steps.checked, 3, 3),
             "gated": (steps.gated, 0, 1),
-            "vote-open": (steps.vote_open, 3, 3),
-            "vote-close": (steps.vote_close, 1, 1),
-            "conflict": (steps.conflict, 1, 2),
-            "failed": (steps.fail, 1, 1),
-            "released": (steps.released, 1, 1),
-            "held": (steps.held, 2, 2),
+            "vote-open": (review.open, 3, 3),
+            "vote-close": (review.close, 1, 1),
+            "conflict": (ends.conflict, 1, 2),
+            "failed": (ends.fail, 1, 1),
+            "released": (ends.released, 1, 1),
+            "held": (ends.held, 2, 2),
             "draw": (lands.draw, 0, 0),
             "record": (lands.record, 6, 6),
             "landed": (lands.landed, 2, 2),
-            "settled": (steps.settled, 0, 0),
+            "settled": (ends.settled, 0, 0),
         }
         self.control_verbs: dict[str, Handler] = {
             "hello": (lambda: (), 0, 0),
@@ -215,7 +220,7 @@ class Server:
         if client.work is not None:
             work, client.work = client.work, None
             self._returned(work)
-            self.attempts.interrupted(work)
+            self.endings.interrupted(work)
 
     # --- requests ------------------------------------------------------------------------------------------
 
@@ -284,9 +289,9 @@ class Server:
         if client.work is not None:  # it ended an attempt without a word
             work, client.work = client.work, None
             if work.verdict:
-                self.attempts.fail(work, work.verdict)
+                self.endings.fail(work, work.verdict)
             else:
-                self.attempts.interrupted(work)
+                self.endings.interrupted(work)
         client.claim = seq
         self.run.take_in_edits(now=True)
 
@@ -332,7 +337,7 @@ class Server:
         run = self.run
         ready = sum(1 for _ in run.queue.ready())
         here = run.here.runtime
-        place = tickets.Place(here, run.here.workspaces / "w0", run.here.project)
+        place = Place(here, run.here.workspaces / "w0", run.here.project)
         files.write_plain(here / "baseline-check", run.project.check)
         files.write_plain(here / "baseline-timeout", str(run.project.check_timeout))
         files.write_plain(here / "baseline-binds", tickets.nul(tickets.binds(place, run.project.share)))
@@ -359,7 +364,7 @@ class Server:
         for client in list(self.clients.values()):
             client.write()
             if client.work is not None:
-                self.attempts.interrupted(client.work)
+                self.endings.interrupted(client.work)
                 client.work = None
             client.close()
         self.run.journal.close()

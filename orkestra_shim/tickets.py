@@ -2,39 +2,110 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from . import files
+from . import committee, files, prompts
 from .agents import Agent, Agents
+from .tasks import DEFAULT_TIMEOUT
+from .work import Place
+
+if TYPE_CHECKING:
+    from .run import Run
+    from .work import Work
+
+BALLOTS = "ballots"  # tickets of reviewers, in the worker's own
+BALLOT_TIMEOUT = 600
+Exchange = dict[str, bytes | str]  # files that the agent gets to see, by name
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a ticket is written and which workspace it is for."""
+# --- a task -------------------------------------------------------------------------------------------------
 
-    folder: Path
-    workspace: Path
-    project: Path
+
+def for_task(run: Run, work: Work) -> None:
+    """Write the ticket of a try, and its prompt into the folder of the try. Raises 73."""
+    raw = work.task.raw
+    check = str(raw.get("check") or "") or run.project.check
+    exchange = _task_exchange(run, work, check)
+    plain = {
+        "task": work.task.id,
+        "try": str(work.number),
+        "timeout": str(raw.get("timeout", DEFAULT_TIMEOUT)),
+        "check": check,
+        "check-timeout": str(run.project.check_timeout),
+        "title": work.task.title,
+    }
+    lists = {
+        "allow-paths": raw.get("allow_paths") or [],
+        "inputs": raw.get("inputs") or [],
+        "binds": binds(work.place, run.project.share),
+    }
+    _write(work.place, run.agents.get(work.agent), run.agents, plain, lists, exchange)
+    files.write_plain(work.folder / "prompt.md", exchange["prompt.md"], 0o644)
+
+
+def _task_exchange(run: Run, work: Work, check: str) -> Exchange:
+    task, state = work.task, run.state(work.task.id)
+    feedback = prompts.render("feedback.md.j2", why=state.why, detail=state.detail) if state.why else ""
+    previous = _previous_patch(run, task.id, state.previous)
+    prompt = prompts.for_task(task, run.project.name, check, feedback, previous is not None, _rules(run))
+    exchange: Exchange = {
+        "prompt.md": run.redact(prompt),
+        "task.json": json.dumps(task.raw, ensure_ascii=False, indent=2).encode("utf-8", "replace"),
+    }
+    if run.agents.get(work.agent).kind == "shell":
+        exchange["command"] = task.command
+    if feedback:
+        exchange["feedback.md"] = run.redact(feedback)
+    if previous is not None:
+        exchange["previous.patch"] = previous
+    return exchange
+
+
+def _previous_patch(run: Run, task: str, number: int) -> bytes | None:
+    if not number:
+        return None
+    return files.read_bounded(run.attempts_folder / task / str(number) / "diff.patch", 8 << 20)
+
+
+def _rules(run: Run) -> str:
+    """The project's own instructions for agents."""
+    data = files.read_bounded(run.here.project / "AGENTS.md", prompts.RULES_LIMIT)
+    return data.decode("utf-8", "replace").strip() if data else ""
+
+
+# --- a ballot -----------------------------------------------------------------------------------------------
+
+
+def for_ballot(run: Run, work: Work, vote: Path, member: str, diff: bytes) -> Path:
+    """Write a reviewer's ticket and return its folder; its prompt goes into the folder of the vote too.
+
+    The ticket holds the reviewer's key: it is never in the logs, and goes when the vote is closed.
+    """
+    prompt = run.redact(prompts.for_review(work.task, work.evidence, diff))
+    timeout = min(BALLOT_TIMEOUT, int(work.task.raw.get("timeout", DEFAULT_TIMEOUT)))
+    place = Place(work.place.folder / BALLOTS / member, work.place.workspace, work.place.project)
+    files.write_plain(files.make_folder(vote, member) / "prompt.md", prompt, 0o644)
+    exchange: Exchange = {
+        "prompt.md": prompt,
+        "diff.patch": diff,
+        "schema.json": json.dumps(committee.BALLOT_SCHEMA),
+    }
+    plain = {"timeout": str(timeout)}
+    _write(place, run.agents.get(member), run.agents, plain, {"binds": []}, exchange)
+    return place.folder
+
+
+# --- the files ----------------------------------------------------------------------------------------------
 
 
 def nul(items: Iterable[str]) -> str:
     """A list as Bash reads it with mapfile -d ''."""
     return "".join(f"{item}\0" for item in items)
-
-
-def _credentials(agent: Agent) -> list[str]:
-    home = os.environ.get("HOME", "")
-    pairs = []
-    for name in agent.credentials:
-        source = Path(home) / name
-        if home and ".." not in Path(name).parts and not name.startswith("/") and source.is_file():
-            pairs += [str(source), name]
-    return pairs
 
 
 def binds(place: Place, share: Iterable[Any]) -> list[str]:
@@ -50,33 +121,41 @@ def binds(place: Place, share: Iterable[Any]) -> list[str]:
     return triples
 
 
-def write(
+def _write(
     place: Place,
     agent: Agent,
     agents: Agents,
-    plain: dict[str, str],
-    lists: dict[str, Iterable[str]],
-    exchange: dict[str, bytes | str],
+    plain: Mapping[str, str],
+    lists: Mapping[str, Iterable[str]],
+    exchange: Exchange,
 ) -> None:
     """Make the ticket folder anew. plain, lists and exchange add to what the agent itself gives."""
     folder = place.folder
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.rmtree(folder / "exchange", ignore_errors=True)
     (folder / "exchange").mkdir(mode=0o700)
-    environment = [f"{name}={value}" for name, value in agents.environment(agent).items()]
-    for name, text in {
-        "agent": agent.name,
-        "adapter": agent.adapter,
-        "base-mode": agent.revises,
-        **plain,
-    }.items():
-        files.write_plain(folder / name, text)
-    every = {"env": environment, "credentials": _credentials(agent), "tool-read": agent.read, **lists}
-    for name, items in every.items():
-        files.write_plain(folder / name, nul(items))
+    texts = {"agent": agent.name, "adapter": agent.adapter, "base-mode": agent.revises, **plain}
+    own = {
+        "env": [f"{name}={value}" for name, value in agents.environment(agent).items()],
+        "credentials": _credentials(agent),
+        "tool-read": agent.read,
+    }
+    for name, items in {**own, **lists}.items():
+        texts[name] = nul(items)
+    (folder / "binary").unlink(missing_ok=True)
     if agent.binary:
-        files.write_plain(folder / "binary", agent.binary)
-    else:
-        (folder / "binary").unlink(missing_ok=True)
+        texts["binary"] = agent.binary
+    for name, text in texts.items():
+        files.write_plain(folder / name, text)
     for name, content in exchange.items():
         files.write_plain(folder / "exchange" / name, content)
+
+
+def _credentials(agent: Agent) -> list[str]:
+    home = os.environ.get("HOME", "")
+    pairs = []
+    for name in agent.credentials:
+        source = Path(home) / name
+        if home and ".." not in Path(name).parts and not name.startswith("/") and source.is_file():
+            pairs += [str(source), name]
+    return pairs

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orkestra_shim import committee
+from orkestra_shim import ballots, committee
 
 CLAUDE = {"member": "claude", "family": "anthropic", "kind": "ai"}
 HAIKU = {"member": "haiku", "family": "anthropic", "kind": "ai"}
@@ -178,9 +178,9 @@ def test_an_agents_ballot_is_exactly_one_or_it_is_absent(place: Path, result: ob
     (place / "ballots.tsv").write_text("claude\t0\t\nstranger\t0\tapprove\n")
     if result is not None:
         (place / "claude/result.json").write_text(result if isinstance(result, str) else json.dumps(result))
-    ballots, absent = committee.read_ballots(place, opened, str, {})
-    assert len(ballots) + len(absent) == 1
-    assert (ballots[0]["choice"] == "approve") if not why else why in absent[0]["why"]
+    cast, absent = ballots.read(place, opened, str, {})
+    assert len(cast) + len(absent) == 1
+    assert (cast[0]["choice"] == "approve") if not why else why in absent[0]["why"]
 
 
 @given(st.binary(max_size=300))
@@ -189,5 +189,5 @@ def test_any_table_of_ballots_gives_ballots_and_absent_members(
 ) -> None:
     folder = tmp_path_factory.mktemp("vote")
     (folder / "ballots.tsv").write_bytes(data)
-    ballots, absent = committee.read_ballots(folder, vote(PROGRAMS, "shell", "none"), str, {})
-    assert sorted(one["member"] for one in [*ballots, *absent]) == ["lint", "size", "tidy"]
+    cast, absent = ballots.read(folder, vote(PROGRAMS, "shell", "none"), str, {})
+    assert sorted(one["member"] for one in [*cast, *absent]) == ["lint", "size", "tidy"]

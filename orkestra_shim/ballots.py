@@ -1,0 +1,79 @@
+"""Ballots as reviewers left them in the folder of a vote, read as data.
+
+Whatever is not exactly a ballot makes its member absent, with the reason; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from . import canonical, evidence, files, wire
+from .committee import valid_ballot
+from .journal import now
+
+REASON_LIMIT = 4000  # characters
+_PROGRAM_EXITS = {0: "approve", 10: "revise", 11: "reject", 12: "abstain"}
+_AGENT_EXITS = {65: "bad output", 69: "not available", 75: "limited", 77: "not logged in", 124: "timed out"}
+
+
+def read(
+    folder: Path, vote: dict[str, Any], redact: Callable[[str], str], extracts: Mapping[str, Path | None]
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """(ballots, absent) of an open vote, from folder/ballots.tsv and what agents left in folder/MEMBER.
+
+    `extracts`: {agent: the jq program that reads its raw output}.
+    """
+    rows = _rows(files.read_bounded(folder / "ballots.tsv", 4 << 20) or b"")
+    cast: list[dict[str, Any]] = []
+    absent: list[dict[str, str]] = []
+    for entry in vote["electorate"]:
+        member = entry["member"]
+        ballot: dict[str, Any] | str = "gave no ballot"
+        if member in rows and entry["kind"] == "program":
+            ballot = _of_program(*rows[member])
+        elif member in rows:
+            ballot = _of_agent(folder / member, *rows[member], extracts.get(member))
+        if isinstance(ballot, str):
+            absent.append({"member": member, "why": redact(ballot)[:REASON_LIMIT]})
+        else:
+            ballot["reason"] = redact(ballot["reason"])[:REASON_LIMIT]
+            cast.append({"member": member, **ballot, "cast_at": now()})
+    return cast, absent
+
+
+def _rows(data: bytes) -> dict[str, tuple[int, str]]:
+    """{member: (exit, text)}"""
+    return {
+        row[0]: (int(row[1]), "".join(row[2:3]))
+        for row in wire.rows(data)
+        if len(row) >= 2 and re.match(r"[0-9]{1,3}\Z", row[1])
+    }
+
+
+def _of_program(code: int, text: str) -> dict[str, Any] | str:
+    choice = _PROGRAM_EXITS.get(code)
+    if choice is None:
+        return f"exit {code}: {text.strip()[:300]}" if text.strip() else f"exit {code}"
+    return {"choice": choice, "reason": text.strip(), "confidence": 100}
+
+
+def _of_agent(folder: Path, code: int, text: str, extract: Path | None) -> dict[str, Any] | str:
+    result = evidence.read_result([folder / "out", folder], extract, code)
+    code = result.exit_over(code)
+    if code != 0:
+        name = _AGENT_EXITS.get(code, f"exit {code}")
+        return f"{name}: {(result.error or text).strip()[:300]}".rstrip(": ")
+    if result.problem or result.error:
+        return (result.problem or f"error: {result.error}")[:300]
+    ballot: Any = result.raw
+    if isinstance(ballot.get("ballot"), dict):
+        ballot = ballot["ballot"]
+    elif "choice" not in ballot and result.text.strip():
+        try:
+            ballot = canonical.parse(result.text.strip().encode("utf-8", "replace"), 1 << 19, 16)
+        except ValueError as error:
+            return f"its ballot is not JSON: {error}"
+    return valid_ballot(ballot) if ballot else "left no ballot"

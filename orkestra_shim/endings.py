@@ -1,0 +1,140 @@
+"""How an attempt ends without landing, and the outcome that is written when it is the last.
+
+Attempts are counted here (agent failed or timed out, nothing changed, check, gate or committee said
+no). An interruption, a limit, the first revision and a conflict are not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import evidence, votes, wire
+from .run import Run
+from .tasks import DEFAULT_ATTEMPTS
+from .work import Reply, Work
+
+CONFLICTS = 3  # the agent mends a conflict so often, then a person is asked
+_WHY = 2000  # characters of a reason that are kept
+
+
+class Endings:
+    """Each method takes a task out of a worker's hands."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    # --- the task goes on ----------------------------------------------------------------------------------
+
+    def put_back(self, work: Work, hold: bool = False) -> None:
+        """The task is pending again; `hold`: but not given out before something changed."""
+        work.done = True
+        self.run.queue.set_status(work.task, "pending")
+        self.run.queue.hold(work.task, hold)
+
+    def fail(self, work: Work, why: str) -> Reply:
+        """Count this attempt; the next one gets the reason, or the task is given up."""
+        run, state = self.run, self.run.state(work.task.id)
+        why = self._reason(work.verdict or why) or "no reason was given"
+        detail = run.redact(work.detail or _log_tail(work))
+        run.event("attempt-failed", work.task.id, work.number, durable=True, why=why, detail=detail)
+        most = work.task.raw.get("max_attempts", DEFAULT_ATTEMPTS)
+        if state.failures >= most:
+            self.draft(work, "failed", f"{why} (attempt {state.failures} of {most})")
+            return ("failed",)
+        self.put_back(work)
+        return ("again",)
+
+    def conflict(self, work: Work, why: str, *_: str) -> Reply:
+        """What landed meanwhile does not go with this; not an attempt, but not for ever either."""
+        run, state = self.run, self.run.state(work.task.id)
+        why = self._reason(why)
+        run.event("conflict", work.task.id, work.number, why=why, detail=_log_tail(work))
+        if state.conflicts >= CONFLICTS:
+            return self.person(work, f"{state.conflicts} times {why}")
+        self.put_back(work)
+        return ("again",)
+
+    def released(self, work: Work, why: str) -> Reply:
+        """The worker gives the task back; not an attempt."""
+        self.run.event("released", work.task.id, work.number, why=self.run.redact(why)[:600])
+        self.put_back(work)
+        return ()
+
+    def held(self, work: Work, commit: str, paths: str) -> Reply:
+        """A person's uncommitted edit is in the way: the finished work waits."""
+        run = self.run
+        shown = ", ".join(part for part in evidence.clean(paths).split("\n") if part)
+        run.ledger.open.pop(work.outcome, None)
+        run.event("held", work.task.id, work.number, commit=wire.object_id(commit), paths=shown)
+        self.put_back(work, hold=True)
+        return ()
+
+    def interrupted(self, work: Work) -> None:
+        """The worker is gone. What it had landed counts, the rest is put back."""
+        if work.recording:
+            self.run.ledger.open.pop(work.outcome, None)
+            self.run.sync()
+        if work.task.status == "in_progress":
+            self.run.event("interrupted", work.task.id, work.number)
+            self.put_back(work)
+
+    def _reason(self, why: str) -> str:
+        return self.run.redact(evidence.clean(why).strip())[:_WHY]
+
+    # --- the task is decided -------------------------------------------------------------------------------
+
+    def person(self, work: Work, why: str) -> Reply:
+        """Nobody here may decide it: it waits for a person."""
+        why = self.run.redact(why)[:_WHY]
+        self.draft(work, "needs_human", why)
+        return "person", why
+
+    def settled(self, work: Work) -> Reply:
+        """Nothing had to change, and that is allowed."""
+        self.draft(work, "answered", "nothing had to change")
+        return ()
+
+    def draft(self, work: Work, decision: str, why: str) -> None:
+        """An outcome without a change: it becomes a record with the next landing or at the end."""
+        run = self.run
+        work.done = True
+        draft = self.outcome(work, decision, why)
+        run.event("outcome-drafted", work.task.id, work.number, durable=True, draft=draft)
+        status = {"answered": "completed"}.get(decision, decision)
+        run.queue.set_status(work.task, status, "" if status == "completed" else why)
+        run.queue.hold(work.task, False)
+
+    def outcome(
+        self, work: Work, decision: str, why: str, change: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The body of an outcome record; number, chain and hashes come with the landing."""
+        held = votes.of_task(self.run, work.task.id)
+        vote = _deciding(held, change)
+        body = {
+            "task": work.task.id,
+            "title": work.task.title,
+            "attempt": work.number,
+            "decision": decision,
+            "why": vote["why"] if change and vote else why,
+            "agent": work.agent,
+            "reviewed_by": vote["reviewed_by"] if vote else "none",
+            "evidence": work.evidence,
+            "gates": work.gates,
+            "votes": list(held),
+            "cost": dict(self.run.state(work.task.id).cost),
+        }
+        return {**body, "change": change} if change else body
+
+
+def _deciding(held: dict[str, dict[str, Any]], change: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The vote that an outcome tells of: the last approval of what landed, else the last of all."""
+    for vote in reversed(held.values()) if change else ():
+        if vote["decision"] == "approve" and change and vote["subject"]["patch_id"] == change["patch_id"]:
+            return vote
+    return held[max(held, key=lambda name: int(name.split("-")[1]))] if held else None
+
+
+def _log_tail(work: Work) -> str:
+    if any(item["exit"] != 0 for item in work.evidence):
+        return evidence.tail(work.folder / "check.log")
+    return "" if work.evidence or work.gates else evidence.tail(work.folder / "output.log")

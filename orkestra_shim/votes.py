@@ -1,0 +1,51 @@
+"""Votes that were held on a task since its last outcome, as its attempts keep them until one lands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import canonical, files
+
+if TYPE_CHECKING:
+    from .run import Run
+
+FOLDER = "votes"  # in the folder of a try, then one for each vote
+_FILE = "vote.json"
+_LIMIT = 16 << 20
+
+
+def keep(folder: Path, vote: dict[str, Any]) -> None:
+    """Put a closed vote into the folder of its try."""
+    files.write_atomic(folder / FOLDER / vote["id"] / _FILE, canonical.pretty(vote), sync=False)
+
+
+def load(run: Run, task: str, closed: dict[str, Any]) -> dict[str, Any] | None:
+    """The record of a vote that the execution log calls closed; None when it is gone or another."""
+    folder = run.attempts_folder / task / str(closed["try"]) / FOLDER / str(closed["vote"])
+    data = files.read_bounded(folder / _FILE, _LIMIT)
+    try:
+        vote = canonical.parse(data, max_bytes=_LIMIT) if data else None
+    except ValueError:
+        return None
+    return vote if isinstance(vote, dict) and vote.get("id") == closed["vote"] else None
+
+
+def of_task(run: Run, task: str) -> dict[str, dict[str, Any]]:
+    """{id: record} of every vote held on a task since its last outcome; one that is gone is told of."""
+    found = {}
+    for closed in run.state(task).votes:
+        vote = load(run, task, closed)
+        if vote is None:
+            run.say("warning", f"{task}: the record of {closed['vote']} is gone and cannot be kept")
+        else:
+            found[str(closed["vote"])] = vote
+    return found
+
+
+def standing(run: Run, task: str, patch_id: str) -> str:
+    """The id of the newest approval of exactly this patch, '' when there is none."""
+    for closed in reversed(run.state(task).votes):
+        if closed["decision"] == "approve" and closed["patch_id"] == patch_id and load(run, task, closed):
+            return str(closed["vote"])
+    return ""

@@ -1,0 +1,40 @@
+"""A task in a worker's hands: what is known of this try, and where it is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .tasks import Task
+
+Reply = tuple[str, ...]  # the fields of an answer to a worker
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a ticket is written and which workspace it is for."""
+
+    folder: Path
+    workspace: Path
+    project: Path
+
+
+@dataclass
+class Work:
+    """One try of a task, from its claim to its end."""
+
+    task: Task
+    number: int  # of this try
+    agent: str
+    folder: Path  # of this try
+    place: Place
+    verdict: str = ""  # why it is to fail; counted when the worker says so
+    detail: str = ""  # what the next try gets to see of it
+    done: bool = False  # no longer in the worker's hands
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    gates: list[dict[str, Any]] = field(default_factory=list)
+    subject: dict[str, str] = field(default_factory=dict)
+    vote: dict[str, Any] | None = None
+    outcome: str = ""
+    recording: bool = False
