@@ -11,6 +11,7 @@ from .evidence import Result
 from .review import Review
 from .run import Run
 from .tasks import DEFAULT_TIMEOUT, Task
+from .text import clean
 from .work import Place, Reply, Work
 
 _SAID = 600  # characters of what an agent says that are kept
@@ -67,7 +68,7 @@ class Attempts:
             tokens=result.tokens,
             usd_micros=result.usd_micros,
         )
-        said = run.redact(evidence.clean(result.error or result.problem).strip())[:_SAID]
+        said = run.redact(clean(result.error or result.problem).strip())[:_SAID]
         if code == 75:
             return self._limited(work, result, said or "limited")
         if code in (69, 77):
@@ -84,7 +85,10 @@ class Attempts:
     def _unavailable(self, work: Work, code: int, said: str) -> Reply:
         why = said or evidence.tail(work.folder / "output.log", _SAID)
         why = why or ("not logged in" if code == 77 else "not available")
-        self.run.agents.get(work.agent).problem = why
+        agent = self.run.agents.get(work.agent)
+        if code == 77 and agent.keys:
+            why += f" (log in anew, or put a valid {agent.keys[0]} into CONFIG/api-keys.env)"
+        agent.problem = why
         self.run.journal.append("unavailable", agent=work.agent, why=why)
         self.endings.put_back(work)
         return "unavailable", why
