@@ -3,12 +3,13 @@
 # Usage: worker.sh NUMBER     (started by orchestrator.sh, with its environment and ORKESTRA_RUN)
 #   A task goes through stages; each is a function that says what comes next:
 #     prepare -> work -> take -> check -> gates -> vote -> land
-#   What a stage does is a command of its own (workspace.sh, spawn.sh, check.sh, run-gates.sh, hold-vote.sh, land.sh);
+#   What a stage does stands by itself (workspace, spawn.sh, check.sh, run-gates.sh, hold-vote.sh, land): files and
+#   arguments in, an exit status out;
 #   what follows from its result is decided by the store. Nothing here decides over JSON.
 # Exit: 0 nothing left to do; 143 told to stop; 70 the store is gone or something broke.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log process store git
+use log process store git workspace land
 
 WORKSPACE='' TICKET='' ATTEMPT=''
 TASK='' TRY='' AGENT='' # the attempt
@@ -36,6 +37,14 @@ worker::step_result() {
   RESULT=$(<"$WORKSPACE/result")
 }
 
+# The same for a function of ours.
+worker::here() {
+  process::start_here "$@" >"$WORKSPACE/result"
+  process::wait STATUS
+  [[ -z $PROCESS_STOPPING || -n $PROCESS_SHIELD ]] || worker::leave
+  RESULT=$(<"$WORKSPACE/result")
+}
+
 worker::fields() {
   read -r TREE FILES PATCH_ID OWN <<<"$RESULT"
 }
@@ -55,11 +64,11 @@ worker::keep_workspace() {
   IFS=$'\t' read -r task try base <"$WORKSPACE/owner"
   ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$task/$try
   mkdir -p -- "$ATTEMPT"
-  worker::step_result "$ORKESTRA_SCRIPTS/CORE/workspace.sh" take "$WORKSPACE" "$ATTEMPT" "$base"
+  worker::here workspace::take "$WORKSPACE" "$ATTEMPT" "$base"
   if ((STATUS == 0)); then
     read -r -a fields <<<"$RESULT"
     if ((fields[1] > 0)) || [[ ${fields[3]} != - ]]; then
-      "$ORKESTRA_SCRIPTS/CORE/workspace.sh" keep "$WORKSPACE" "$task" "$try" "$base" "${fields[0]}" "${fields[3]}" >/dev/null
+      workspace::keep "$WORKSPACE" "$task" "$try" "$base" "${fields[0]}" "${fields[3]}" >/dev/null
     fi
   else
     log::write warn "$task: what attempt $try left cannot be taken; it is moved aside in $WORKSPACE"
@@ -71,7 +80,7 @@ worker::keep_workspace() {
 # The work of this attempt, kept; its commit in KEPT.
 KEPT=''
 worker::keep() {
-  KEPT=$("$ORKESTRA_SCRIPTS/CORE/workspace.sh" keep "$WORKSPACE" "$TASK" "$TRY" "$BASE" "$TREE" "$OWN")
+  KEPT=$(workspace::keep "$WORKSPACE" "$TASK" "$TRY" "$BASE" "$TREE" "$OWN")
   rm -f -- "$WORKSPACE/owner"
 }
 
@@ -91,7 +100,7 @@ worker::fail() {
 
 stage::prepare() {
   git::head BASE
-  worker::step "$ORKESTRA_SCRIPTS/CORE/workspace.sh" prepare "$WORKSPACE" "$BASE"
+  worker::here workspace::prepare "$WORKSPACE" "$BASE"
   if ((STATUS != 0)); then
     store::ask released "the workspace cannot be prepared"
     die "$EX_CANNOT_WRITE" "the workspace $WORKSPACE cannot be prepared (exit $STATUS)" \
@@ -135,7 +144,7 @@ stage::work() {
   worker::step "$ORKESTRA_SCRIPTS/AGENTS/spawn.sh" work "$WORKSPACE" "$TICKET" "$ATTEMPT"
   store::ask worked "$STATUS" "$((SECONDS - STARTED))" "$WORKSPACE/exchange"
   local verdict=("${STORE_REPLY[@]}")
-  worker::step_result "$ORKESTRA_SCRIPTS/CORE/workspace.sh" take "$WORKSPACE" "$ATTEMPT" "$BASE"
+  worker::here workspace::take "$WORKSPACE" "$ATTEMPT" "$BASE"
   ((STATUS != 0)) || worker::fields
   case ${verdict[0]} in
     done) if ((STATUS == 0)); then NEXT=taken; else worker::fail "$(<"$WORKSPACE/take.log")"; fi ;;
@@ -169,7 +178,7 @@ stage::taken() {
 }
 
 stage::measure() {
-  worker::step_result "$ORKESTRA_SCRIPTS/CORE/workspace.sh" measure "$WORKSPACE" "$ATTEMPT" "$BASE" "$TREE"
+  worker::here workspace::measure "$WORKSPACE" "$ATTEMPT" "$BASE" "$TREE"
   ((STATUS == 0)) || die "$EX_INTERNAL" "the change of $TASK cannot be measured"
   worker::fields
   NEXT=check
@@ -318,7 +327,7 @@ worker::rebase() {
 MERGED=''
 worker::merge() {
   MERGED=''
-  worker::step_result "$ORKESTRA_SCRIPTS/CORE/workspace.sh" merge "$WORKSPACE" "$1" "$2" "$3"
+  worker::here workspace::merge "$WORKSPACE" "$1" "$2" "$3"
   case $STATUS in
     0) TREE=$RESULT MERGED=1 ;;
     1) worker::conflict "in conflict with what landed meanwhile: ${RESULT//$'\n'/, }" ;;
@@ -350,11 +359,11 @@ worker::land() {
   store::ask draw
   outcome=${STORE_REPLY[0]}
   worker::message "$outcome"
-  worker::step_result "$ORKESTRA_SCRIPTS/CORE/land.sh" change "$head" "$TREE" "$ATTEMPT/message"
+  worker::here land::change "$head" "$TREE" "$ATTEMPT/message"
   ((STATUS == 0)) || die "$EX_CANNOT_WRITE" "the change of $TASK cannot be committed" "see the space left and the rights of $ORKESTRA_GIT_DIR"
   change=$RESULT
   store::ask record "$outcome" "$change" "$BASE" "$TREE" "$PATCH_ID" "$FILES"
-  worker::step_result "$ORKESTRA_SCRIPTS/CORE/land.sh" move "$head" "$change" "${STORE_REPLY[0]}" "${STORE_REPLY[1]}"
+  worker::here land::move "$head" "$change" "${STORE_REPLY[0]}" "${STORE_REPLY[1]}"
   status=$STATUS new=$RESULT
   case $status in
     0)

@@ -21,6 +21,17 @@ process::start() {
   [[ -z $PROCESS_STOPPING || -n $PROCESS_SHIELD ]] || process::stop TERM
 }
 
+# process::start_here FUNCTION ARG...: the same for a function of ours that takes a moment: a fork and no program start.
+# It is not tied to this shell's life, since it ends by itself.
+process::start_here() {
+  PROCESS_BUSY=1
+  set -m
+  "$@" &
+  PROCESS_PID=$!
+  set +m
+  [[ -z $PROCESS_STOPPING || -n $PROCESS_SHIELD ]] || process::stop TERM
+}
+
 # process::wait VAR: waits for the started child to end, however often a signal interrupts; VAR gets its exit status.
 process::wait() {
   local _status _again

@@ -1,0 +1,119 @@
+# shellcheck shell=bash
+# The one move of the branch: what land.sh offers as a command, for the worker without a program start. See its head
+# for what each function takes, prints and returns. The caller holds the project's landing lock.
+
+use log git checkout
+
+readonly LAND_MOVED=20 LAND_IN_THE_WAY=21
+readonly LAND_INTENT=refs/orkestra/landing # keeps the new commits from a `git gc` until the branch holds them
+
+# A commit, signed where the user signs.
+land::_commit() {
+  local sign=()
+  [[ ${ORKESTRA_SIGN:-} != 1 ]] || sign=(-S)
+  if [[ ${#sign[@]} -gt 0 ]]; then
+    git "${GIT_SETTINGS[@]}" --git-dir="$ORKESTRA_GIT_DIR" commit-tree "${sign[@]}" "$@"
+  else
+    git::project commit-tree "$@"
+  fi
+}
+
+land::change() {
+  local head=$1 tree=$2 message=$3
+  land::_commit -p "$head" -F "$message" "$tree"
+}
+
+# The tree of COMMIT with the records of MANIFEST added.
+land::_record_tree() {
+  local commit=$1 manifest=$2 index=$ORKESTRA_GIT_DIR/orkestra/record-index paths=() sources=() hashes path source at
+  while IFS=$'\t' read -r path source; do
+    paths+=("$path")
+    sources+=("$source")
+  done <"$manifest"
+  hashes=$(printf '%s\n' "${sources[@]}" | git::project hash-object -w --no-filters --stdin-paths) \
+    || die "$EX_CANNOT_WRITE" "the records cannot be written into $ORKESTRA_GIT_DIR" "see the space left on its disk"
+  mapfile -t hashes <<<"$hashes"
+  [[ ! -e $index.lock ]] || rm -f -- "$index.lock"
+  GIT_INDEX_FILE=$index git::project read-tree "$commit"
+  for at in "${!paths[@]}"; do
+    printf '100644 %s\t%s\0' "${hashes[at]}" "${paths[at]}"
+  done | GIT_INDEX_FILE=$index git::project update-index -z --index-info
+  GIT_INDEX_FILE=$index git::project write-tree
+}
+
+# The branch moves by compare-and-swap, or not at all. LAND_SWAPPED says whether it did.
+LAND_SWAPPED=''
+land::_swap() {
+  local old=$1 new=$2
+  LAND_SWAPPED=''
+  if git::project update-ref -m 'orkestra: land' "refs/heads/$ORKESTRA_BRANCH" "$new" "$old" 2>/dev/null; then
+    LAND_SWAPPED=1
+  fi
+}
+
+land::move() {
+  local head=$1 change=$2 manifest=$3 message=$4 new=$2 tree
+  [[ -d $ORKESTRA_GIT_DIR/orkestra ]] || mkdir -p -- "$ORKESTRA_GIT_DIR/orkestra"
+  if [[ -s $manifest ]]; then
+    tree=$(land::_record_tree "$change" "$manifest")
+    new=$(land::_commit -p "$change" -F "$message" "$tree")
+  fi
+  git::project update-ref "$LAND_INTENT" "$new"
+  checkout::find
+  if [[ -z $CHECKOUT_DIR ]]; then
+    land::_swap "$head" "$new"
+    [[ -n $LAND_SWAPPED ]] || exit "$LAND_MOVED"
+    printf '%s\n' "$new"
+    return
+  fi
+  checkout::lock "$head" "$new"
+  # shellcheck disable=SC2153  # set by checkout::find
+  [[ -n $CHECKOUT_LOCKED ]] || land::_blocked "$CHECKOUT_GIT/index.lock (Git is busy in the checkout)"
+  checkout::obstacles "$head" "$new"
+  if ((${#CHECKOUT_OBSTACLES[@]} > 0)); then
+    checkout::unlock
+    land::_blocked "${CHECKOUT_OBSTACLES[@]}"
+  fi
+  checkout::update "$head" "$new"
+  land::_swap "$head" "$new"
+  if [[ -z $LAND_SWAPPED ]]; then
+    checkout::update "$new" "$head"
+    checkout::unlock
+    exit "$LAND_MOVED"
+  fi
+  checkout::commit_index
+  printf '%s\n' "$new"
+}
+
+land::_blocked() {
+  printf '%s\n' "$@"
+  exit "$LAND_IN_THE_WAY"
+}
+
+# What a killed landing left: the lock's own file says from where to where it went. Forward when the branch is still
+# where it was or already arrived and every file is either the old or the new one; back when a person has edited one.
+land::recover() {
+  local old new head
+  checkout::find_interrupted
+  [[ -n $CHECKOUT_INTERRUPTED ]] || return 0
+  read -r old new <"$CHECKOUT_GIT/orkestra-landing"
+  git::head head
+  if [[ $head != "$old" && $head != "$new" ]] && ! git::project merge-base --is-ancestor "$new" "$head"; then
+    log::write warn "a landing was interrupted and the branch has gone elsewhere: the checkout is left as it is"
+    checkout::unlock
+    return
+  fi
+  checkout::settle "$old" "$new"
+  if [[ -n $CHECKOUT_EDITED && $head == "$old" ]]; then
+    checkout::settle "$new" "$old"
+    checkout::unlock
+    log::write warn "took back the landing of $new that was interrupted: files were edited meanwhile, and stay"
+    return
+  fi
+  if [[ $head == "$old" ]]; then
+    land::_swap "$old" "$new"
+    [[ -n $LAND_SWAPPED ]] || die "$EX_FAILED" "the branch moved during recovery" "start again"
+  fi
+  checkout::commit_index
+  log::write info "finished the landing of $new that was interrupted"
+}
