@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import names, project, repo, suggest
-from orkestra_shim.disk import dump, make_folder, parse_object, printable, write_atomic
+from orkestra_shim import jsonfile, names, project, repo, suggest
 from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
+from orkestra_shim.files import make_folder, write_atomic
+from orkestra_shim.jsonfile import dump
 from orkestra_shim.project import FILE, QUEUE, Project
+from orkestra_shim.text import printable, word
 
 Ask = Callable[[str], bool]
 
@@ -87,7 +89,7 @@ def _top(path: Path) -> Path:
             raise OrkestraError(
                 EX_DATA,
                 f"{printable(path)} is not a Git repository",
-                f"make it one: git init {shown(path)}",
+                f"make it one: git init {word(path)}",
             )
         raise repo.failure(path, done)
     top = Path(os.fsdecode(done.stdout.removesuffix(b"\n")))
@@ -95,14 +97,9 @@ def _top(path: Path) -> Path:
         raise OrkestraError(
             EX_USAGE,
             f"{printable(path)} is a folder inside a repository; a project is a whole one",
-            f"orkestra adopt {shown(top)}",
+            f"orkestra adopt {word(top)}",
         )
     return Path(os.path.realpath(top))
-
-
-def shown(path: Path) -> str:
-    """A path as one word of a command."""
-    return printable(repo.quote(str(path)))
 
 
 def _existing(top: Path) -> dict[str, Any] | None:
@@ -118,7 +115,7 @@ def _existing(top: Path) -> dict[str, Any] | None:
         raise OrkestraError(EX_DATA, f"{printable(path)} is not an ordinary file")
     raw = path.read_bytes()
     try:
-        data = parse_object(raw, printable(path))
+        data = jsonfile.parse(jsonfile.decode(raw, printable(path)), printable(path))
         if not str(data.get("format", "")).startswith("orkestra.project/"):
             raise OrkestraError(EX_DATA, "")
     except OrkestraError:
@@ -151,7 +148,7 @@ def _refuse_unfit(top: Path, before: dict[str, Any] | None) -> str:
         raise OrkestraError(
             EX_USAGE,
             f"{before['name']} works on the branch {before['branch']}, and the checkout is on {branch}",
-            f"first: git switch {before['branch']}; to work with it as it is: orkestra load {shown(top)}",
+            f"first: git switch {before['branch']}; to work with it as it is: orkestra load {word(top)}",
         )
     return branch
 
@@ -181,7 +178,7 @@ def _refuse_halfway(top: Path) -> None:
         raise OrkestraError(
             EX_DATA,
             f"another Git command is at work in {printable(top)}",
-            f"or it died: rm {shown(git_dir / 'index.lock')}",
+            f"or it died: rm {word(git_dir / 'index.lock')}",
         )
 
 
@@ -220,12 +217,12 @@ def _set_check(top: Path, data: dict[str, Any], check: str | None, ask: Ask | No
         return False
     found = suggest.check(top)
     if not found:
-        lines.append(f"there is no check yet: orkestra adopt {shown(top)} --check 'COMMAND' sets one")
+        lines.append(f"there is no check yet: orkestra adopt {word(top)} --check 'COMMAND' sets one")
         return False
     if ask is not None and ask(f"Every change has to pass a check. Use `{printable(found)}`?"):
         data["check"] = found
         return True
-    lines.append(f"a check that fits: orkestra adopt {shown(top)} --check {printable(repo.quote(found))}")
+    lines.append(f"a check that fits: orkestra adopt {word(top)} --check {word(found)}")
     return False
 
 
@@ -267,7 +264,7 @@ def _set_share(
         ):
             wanted.append(folder.path)
         else:
-            command = f"orkestra adopt {shown(top)} --share {printable(repo.quote(folder.path))}"
+            command = f"orkestra adopt {word(top)} --share {word(folder.path)}"
             lines.append(f"workspaces do not have {text}; to share it, read-only: {command}")
     changed = False
     for one in wanted:
@@ -290,7 +287,7 @@ def _path_of(entry: str | dict[str, str]) -> str:
     return str(entry["path"] if isinstance(entry, dict) else entry).rstrip("/")
 
 
-def _queue(top: Path) -> str:
+def _queue(top: Path) -> bytes:
     """The queue file as it is to be committed: the repository's own valid one, else an empty one."""
     from orkestra_shim import queue
 
@@ -301,8 +298,8 @@ def _queue(top: Path) -> str:
         if path.is_symlink():
             raise OrkestraError(EX_DATA, f"{printable(path)} is a link")
         queue.read(path)
-        return path.read_text(encoding="utf-8")
-    except (OrkestraError, UnicodeDecodeError) as error:
+        return path.read_bytes()
+    except (OrkestraError, OSError) as error:
         raise OrkestraError(
             EX_DATA,
             f"{printable(path)} is there already and is no task queue; nothing was changed",
@@ -317,15 +314,14 @@ def _is_committed(top: Path) -> bool:
     return repo.run(top, "cat-file", "-e", f"HEAD:{FILE}").returncode == 0
 
 
-def _commit(top: Path, branch: str, contents: dict[str, str], message: str) -> str:
+def _commit(top: Path, branch: str, contents: dict[str, bytes], message: str) -> str:
     """Writes the files and commits exactly those on top of HEAD, past the user's index."""
     old = repo.run(top, "rev-parse", "--verify", "--quiet", "HEAD^{commit}").stdout.decode().strip()
-    for path, text in contents.items():
+    for path, data in contents.items():
         make_folder((top / path).parent)
-        write_atomic(top / path, text)
+        write_atomic(top / path, data)
     blobs = {
-        path: repo.text(top, "hash-object", "-w", "--stdin", stdin=text.encode())
-        for path, text in contents.items()
+        path: repo.text(top, "hash-object", "-w", "--stdin", stdin=data) for path, data in contents.items()
     }
     entries = "".join(f"100644 {blob}\t{path}\0" for path, blob in blobs.items()).encode()
     with tempfile.TemporaryDirectory(prefix="orkestra-") as scratch:

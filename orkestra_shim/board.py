@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import project, queue, records, repo
+from orkestra_shim import jsonfile, project, queue, records, repo
 from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
 from orkestra_shim.project import Project
 from orkestra_shim.session import Session
+from orkestra_shim.text import printable
 
 ORDER = ("in_progress", "needs_human", "failed", "ready", "waiting", "proposed", "completed", "cancelled")
 
@@ -68,7 +69,7 @@ def _queue(found: Project, git_dir: Path) -> queue.Document:
     if done.returncode != 0:
         raise OrkestraError(EX_DATA, f"the branch {found.branch} of {found.path} has no {project.QUEUE}")
     name = f"{found.branch}:{project.QUEUE}"
-    return queue.Document(queue.decode(done.stdout, name), name)
+    return queue.Document(jsonfile.decode(done.stdout, name), name)
 
 
 def _records(git_dir: Path, branch: str) -> records.Branch:
@@ -99,8 +100,6 @@ def holder(git_dir: Path) -> dict[str, Any] | None:
 
 def _working(session: Session, found: Project) -> dict[str, dict[str, Any]]:
     """Tasks that a worker has right now, by what each workspace says of its owner."""
-    from orkestra_shim.disk import printable
-
     folder = Path(session.values["ORKESTRA_WORKSPACES_DIR"].text) / found.id
     working: dict[str, dict[str, Any]] = {}
     for owner in sorted(folder.glob("w*/owner")):
@@ -167,8 +166,6 @@ def row_of(board: Board, name: str) -> dict[str, Any]:
     if name in board.rows:
         return board.rows[name]
     import difflib
-
-    from orkestra_shim.disk import printable
 
     near = difflib.get_close_matches(name, board.rows, n=3)
     hint = f"perhaps: {', '.join(near)}" if near else "orkestra task list shows them"

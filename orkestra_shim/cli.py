@@ -50,7 +50,7 @@ def session() -> Session:
 
 def say(text: object = "", err: bool = False) -> None:
     """A line for people; what could move a terminal's cursor is shown escaped."""
-    from orkestra_shim.disk import printable
+    from orkestra_shim.text import printable
 
     print("\n".join(map(printable, str(text).split("\n"))), file=sys.stderr if err else sys.stdout)
 
@@ -542,14 +542,14 @@ def _flushed(code: object) -> int:
 
 
 def _shown(error: OrkestraError) -> str:
-    from orkestra_shim.disk import printable
+    from orkestra_shim.text import printable
 
     lines = [f"orkestra: {printable(error.message)}"]
     return "\n".join([*lines, *(f"  {printable(line)}" for line in error.hint.splitlines())])
 
 
 def _usage(error: click.UsageError) -> int:
-    from orkestra_shim.disk import printable
+    from orkestra_shim.text import printable
 
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
@@ -565,7 +565,7 @@ def _quiet_stdout() -> None:
 
 
 def _unexpected(error: Exception) -> int:
-    from orkestra_shim.disk import printable
+    from orkestra_shim.text import printable
 
     if isinstance(error, OSError) and error.filename is not None:
         print(f"orkestra: {printable(error.filename)}: {error.strerror}", file=sys.stderr)

@@ -11,8 +11,8 @@ import sys
 
 from orkestra_shim import home as home_module
 from orkestra_shim import project, repo, settings
-from orkestra_shim.disk import make_folder
 from orkestra_shim.errors import EX_USAGE, OrkestraError
+from orkestra_shim.files import make_folder
 from orkestra_shim.home import Home
 from orkestra_shim.project import Project
 from orkestra_shim.scripts import folder as scripts_folder

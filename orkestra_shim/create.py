@@ -13,8 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from orkestra_shim import names, project, repo, templating
-from orkestra_shim.disk import cannot_write, dump, make_folder, printable, read_object
+from orkestra_shim import jsonfile, names, project, repo, templating
 from orkestra_shim.errors import (
     EX_CANNOT_WRITE,
     EX_DATA,
@@ -23,8 +22,11 @@ from orkestra_shim.errors import (
     EX_USAGE,
     OrkestraError,
 )
+from orkestra_shim.files import cannot_write, make_folder
 from orkestra_shim.home import Home
+from orkestra_shim.jsonfile import dump
 from orkestra_shim.project import Project
+from orkestra_shim.text import printable
 
 _HALF = ".new-"
 # Empty folders of the tree as drawn; Git keeps none of them, so the run makes them anew in a clone.
@@ -135,10 +137,8 @@ def _fill(folder: Path, template: Path, name: str) -> None:
     )
     path = folder / project.FILE
     if path.exists():
-        settings |= {
-            key: value for key, value in read_object(path, "the template's").items() if key in _FROM_TEMPLATE
-        }
-    path.write_text(dump(settings), encoding="utf-8")
+        settings |= {key: value for key, value in jsonfile.read(path).items() if key in _FROM_TEMPLATE}
+    path.write_bytes(dump(settings))
     _complete(folder, name)
     data = path.read_bytes()
     project.check_settings(settings, data, printable(path))
@@ -153,7 +153,7 @@ def _complete(folder: Path, name: str) -> None:
     """What every project has, where the template brought none."""
     queue = folder / project.QUEUE
     if not queue.exists():
-        queue.write_text(dump({"version": 1, "tasks": []}), encoding="utf-8")
+        queue.write_bytes(dump({"version": 1, "tasks": []}))
     ignore = folder / ".gitignore"
     lines = ignore.read_text(encoding="utf-8") if ignore.exists() else ""
     if "/logs/execution/" not in lines.splitlines():
@@ -192,7 +192,7 @@ def _commit(folder: Path) -> None:
     """Makes the repository and its one commit, with the user's identity or one for this commit only."""
     from git import Git, GitCommandError
 
-    branch = read_object(folder / project.FILE, "project.json")["branch"]
+    branch = jsonfile.read(folder / project.FILE)["branch"]
     safe = ["-c", "core.hooksPath=/dev/null", "-c", "core.autocrlf=false", "-c", "core.safecrlf=false"]
     message = f"Start {name_of(folder)} with Orkestra"
     try:
@@ -214,7 +214,7 @@ def _commit(folder: Path) -> None:
 
 def name_of(folder: Path) -> str:
     """The project's name as its project.json has it."""
-    return str(read_object(folder / project.FILE, "project.json")["name"])
+    return str(jsonfile.read(folder / project.FILE)["name"])
 
 
 @contextlib.contextmanager

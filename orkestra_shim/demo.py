@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 from orkestra_shim import board, create, project, scripts
 from orkestra_shim.adopt import ask_in_terminal
 from orkestra_shim.board import Board
 from orkestra_shim.cli import say
-from orkestra_shim.errors import EX_DATA, OrkestraError
+from orkestra_shim.errors import EX_DATA, EX_HELD, OrkestraError
 from orkestra_shim.project import Project
 from orkestra_shim.session import Session
+from orkestra_shim.text import word
 
 NAME = "demo-website"
 
@@ -70,7 +70,7 @@ def _there(now: Session) -> Project | None:
 def _put_aside(now: Session, found: Project) -> None:
     """Renames the old demo; nothing of it is lost. Raises 16 while a run holds it."""
     if board.holder(board.git_folder(found)):
-        raise OrkestraError(16, "a run goes on in the old demo", "orkestra stop --project " + NAME)
+        raise OrkestraError(EX_HELD, "a run goes on in the old demo", "orkestra stop --project " + NAME)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     number = 0
     while True:
@@ -104,7 +104,7 @@ def _tell(seen: Board) -> None:
     for line in _decided(seen):
         say(line)
     say("Try next:")
-    say(f"  git -C {_word(found.path)} log --oneline      every change, and its record after it")
+    say(f"  git -C {word(found.path)} log --oneline      every change, and its record after it")
     say("  orkestra task show about-page      why it took two tries")
     say("  orkestra verify      recompute every hash, tally and binding")
     say("  orkestra new my-project; orkestra adopt PATH      your own work")
@@ -136,9 +136,3 @@ def _votes(seen: Board) -> list[dict[str, Any]]:
         board.vote(seen.project, records.record_id("vote", number)) for number in sorted(seen.branch.votes)
     )
     return [vote for vote in found if vote is not None]
-
-
-def _word(path: Path) -> str:
-    from orkestra_shim import repo
-
-    return repo.quote(str(path))

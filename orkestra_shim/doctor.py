@@ -15,6 +15,7 @@ from orkestra_shim import project, repo, scripts, settings
 from orkestra_shim.errors import EX_OK, EX_UNAVAILABLE, OrkestraError
 from orkestra_shim.home import Home
 from orkestra_shim.settings import Value
+from orkestra_shim.text import word
 
 GOOD, WARNING, MISSING = "ok", "note", "missing"
 _LEAST_SPACE = 1 << 30  # bytes free below which a run is likely to end with a full disk
@@ -147,7 +148,7 @@ def _space(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
         while not folder.exists():
             folder = folder.parent
         if not os.access(folder, os.W_OK):
-            yield Finding(name, MISSING, f"{text} cannot be written", f"ls -ld {repo.quote(str(folder))}")
+            yield Finding(name, MISSING, f"{text} cannot be written", f"ls -ld {word(folder)}")
             continue
         free = shutil.disk_usage(folder).free
         size = f"{free / (1 << 30):.1f} GiB free ({text})"

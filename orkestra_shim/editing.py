@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from orkestra_shim import board, project, queue
-from orkestra_shim.disk import dump, locked, make_folder, printable, write_atomic
 from orkestra_shim.errors import EX_USAGE, OrkestraError
+from orkestra_shim.files import locked, make_folder, write_atomic
+from orkestra_shim.jsonfile import dump
 from orkestra_shim.project import Project
+from orkestra_shim.text import printable
 
 
 def _edit(found: Project, change: Callable[[dict[str, Any]], str]) -> str:
@@ -26,16 +28,16 @@ def _edit(found: Project, change: Callable[[dict[str, Any]], str]) -> str:
         path = found.path / project.QUEUE
         top = queue.read(path).top
         name = change(top)
-        text = dump(top)
-        _check(text, path, name)
-        write_atomic(path, text)
+        data = dump(top)
+        _check(data, path)
+        write_atomic(path, data)
     return name
 
 
-def _check(text: str, path: Path, name: str) -> None:
+def _check(data: bytes, path: Path) -> None:
     """The result must be a queue. What is wrong came with the change: its line would help nobody."""
     try:
-        queue.Document(text, str(path))
+        queue.Document(data.decode(), str(path))
     except OrkestraError as error:
         place = error.message.partition(": ")
         raise OrkestraError(

@@ -11,6 +11,7 @@ from typing import Any
 from . import evidence, votes, wire
 from .run import Run
 from .tasks import DEFAULT_ATTEMPTS
+from .text import clean
 from .work import Reply, Work
 
 CONFLICTS = 3  # the agent mends a conflict so often, then a person is asked
@@ -63,7 +64,7 @@ class Endings:
     def held(self, work: Work, commit: str, paths: str) -> Reply:
         """A person's uncommitted edit is in the way: the finished work waits."""
         run = self.run
-        shown = ", ".join(part for part in evidence.clean(paths).split("\n") if part)
+        shown = ", ".join(part for part in clean(paths).split("\n") if part)
         run.ledger.open.pop(work.outcome, None)
         run.event("held", work.task.id, work.number, commit=wire.object_id(commit), paths=shown)
         self.put_back(work, hold=True)
@@ -79,7 +80,7 @@ class Endings:
             self.put_back(work)
 
     def _reason(self, why: str) -> str:
-        return self.run.redact(evidence.clean(why).strip())[:_WHY]
+        return self.run.redact(clean(why).strip())[:_WHY]
 
     # --- the task is decided -------------------------------------------------------------------------------
 

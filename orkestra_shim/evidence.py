@@ -9,15 +9,10 @@ from typing import Any
 
 from . import canonical, files, jq, wire
 from .errors import OrkestraError
+from .text import clean
 
 TAIL = 6000  # bytes of a log that the next try gets to see
 _LIMIT = 16 << 20
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
-
-
-def clean(text: str) -> str:
-    """Without colours and control characters; newlines and tabs stay."""
-    return _CONTROL.sub("", text.replace("\r\n", "\n"))
 
 
 def tail(path: Path, limit: int = TAIL) -> str:

@@ -1,62 +1,82 @@
-"""The store's files: written whole or not at all; read though somebody else may have planted them."""
+"""Files on disk: written whole or not at all, locked, and read though somebody may have planted them."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from .errors import EX_CANNOT_WRITE, OrkestraError
+from .text import printable
 
 
-def _reason(error: OSError) -> str:
-    return error.strerror or str(error)
+def cannot_write(path: Path, error: OSError) -> OrkestraError:
+    """The error for a full disk, a read-only folder and the like (exit 73)."""
+    return OrkestraError(EX_CANNOT_WRITE, f"cannot write {printable(path)}: {error.strerror or error}")
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a rename or a new name in folder survive a power cut."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, sync: bool = True) -> None:
+    """Replace path by data: temporary file in the same folder, then rename. Raises 73.
+
+    `sync`: it survives a power cut.
+    """
     try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def write_atomic(path: Path, data: bytes, mode: int = 0o644, sync: bool = True) -> None:
-    """Replace path by data: temporary file in the same folder, then rename. Raises 73."""
-    name = ""
-    try:
-        fd, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
-        with os.fdopen(fd, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            if sync:
-                os.fsync(file.fileno())
-        os.replace(name, path)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data.encode("utf-8", "replace") if isinstance(data, str) else data)
+                file.flush()
+                os.fchmod(file.fileno(), mode)
+                if sync:
+                    os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
         if sync:
-            sync_folder(path.parent)
+            _sync_folder(path.parent)
     except OSError as error:
-        if name:
-            Path(name).unlink(missing_ok=True)
-        raise OrkestraError(EX_CANNOT_WRITE, f"cannot write {path}: {_reason(error)}") from None
+        raise cannot_write(path, error) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_plain(path: Path, data: bytes | str, mode: int = 0o600) -> None:
-    """A scratch file that need not survive a crash; never follows a link at path."""
+    """A scratch file that need not survive a crash; never follows a link at path. Raises 73."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        fd = os.open(path, flags, mode)
-        with os.fdopen(fd, "wb") as file:
+        with os.fdopen(os.open(path, flags, mode), "wb") as file:
             file.write(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
     except OSError as error:
-        raise OrkestraError(EX_CANNOT_WRITE, f"cannot write {path}: {_reason(error)}") from None
+        raise cannot_write(path, error) from None
     except UnicodeEncodeError:
         raise OrkestraError(EX_CANNOT_WRITE, f"cannot write {path}: text that is not Unicode") from None
 
 
-def make_folder(root: Path, *parts: str, mode: int = 0o755) -> Path:
+def make_folder(path: Path, mode: int = 0o777) -> None:
+    """Makes `path` and what is missing above it; nothing to do where it exists. Raises 73."""
+    try:
+        path.mkdir(mode=mode, parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+
+
+def make_below(root: Path, *parts: str, mode: int = 0o755) -> Path:
     """root/parts..., each made if missing; a link among them is refused, since it would lead elsewhere."""
     folder = root
     for part in parts:
@@ -67,40 +87,56 @@ def make_folder(root: Path, *parts: str, mode: int = 0o755) -> Path:
             if not stat.S_ISDIR(os.lstat(folder).st_mode):
                 raise OrkestraError(
                     EX_CANNOT_WRITE,
-                    f"{folder} is not a folder",
+                    f"{printable(folder)} is not a folder",
                     "move it away, Orkestra keeps its records there",
                 ) from None
         except OSError as error:
-            raise OrkestraError(EX_CANNOT_WRITE, f"cannot make {folder}: {_reason(error)}") from None
+            raise cannot_write(folder, error) from None
     return folder
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds an exclusive lock on the file `path`, which is made and never removed; waits for its turn."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+# --- reading ------------------------------------------------------------------------------------------------
 
 
 def read_bounded(path: Path, limit: int) -> bytes | None:
     """Up to limit bytes of a regular file; None when it is missing or anything else (link, pipe)."""
-    fd = _open_regular(path)
-    if fd is None:
+    descriptor = _open_regular(path)
+    if descriptor is None:
         return None
-    with os.fdopen(fd, "rb") as file:
+    with os.fdopen(descriptor, "rb") as file:
         return file.read(limit)
 
 
 def read_tail(path: Path, limit: int) -> bytes | None:
     """The last limit bytes of a regular file; None as in read_bounded."""
-    fd = _open_regular(path)
-    if fd is None:
+    descriptor = _open_regular(path)
+    if descriptor is None:
         return None
-    with os.fdopen(fd, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        file.seek(max(0, size - limit))
+    with os.fdopen(descriptor, "rb") as file:
+        file.seek(max(0, os.fstat(descriptor).st_size - limit))
         return file.read(limit)
 
 
 def _open_regular(path: Path) -> int | None:
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
         return None
-    return fd
+    return descriptor

@@ -7,8 +7,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from orkestra_shim.disk import cannot_write, make_folder, printable
 from orkestra_shim.errors import EX_CONFIG, OrkestraError
+from orkestra_shim.files import cannot_write, make_folder
+from orkestra_shim.text import printable
 
 PACKAGE = Path(__file__).resolve().parent
 _EXAMPLES = ("settings.env.example", "api-keys.env.example")

@@ -19,6 +19,10 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
+class LogLost(OrkestraError):
+    """The log cannot be written, and without it the store cannot keep its promises."""
+
+
 class Journal:
     """Opened for appending by the one store of a run."""
 
@@ -55,7 +59,7 @@ class Journal:
             if durable:
                 os.fdatasync(self._fd)
         except OSError as error:
-            raise OrkestraError(
+            raise LogLost(
                 EX_CANNOT_WRITE,
                 f"cannot write {self.path}: {error.strerror}",
                 "free space or mend the folder, then start again: nothing landed is lost",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import canonical, files, queue, records, votes, wire
+from . import canonical, files, jsonfile, queue, records, votes, wire
 from .endings import Endings
 from .errors import EX_INTERNAL, OrkestraError
 from .run import Run
@@ -118,7 +118,7 @@ class Landings:
         if drafts:
             manifest, message = self._write(name, drafts, further)
         else:
-            folder = files.make_folder(run.ledger.folder, "checkpoint", mode=0o700)
+            folder = files.make_below(run.ledger.folder, "checkpoint", mode=0o700)
             files.write_plain(folder / "manifest", "".join(further))
             files.write_plain(folder / "message", self._message(name, [], True))
             manifest, message = str(folder / "manifest"), str(folder / "message")
@@ -135,7 +135,7 @@ class Landings:
         tasks = [checkpoint(task.raw, task.status, task.reason) for task in run.queue.tasks]
         if all(new is task.raw for new, task in zip(tasks, run.queue.tasks, strict=True)):
             return []
-        self._checkpoint = queue.dump({**run.queue.document.top, "tasks": tasks})
+        self._checkpoint = jsonfile.dump({**run.queue.document.top, "tasks": tasks})
         source = run.ledger.folder / "task-queue.json"
         files.write_plain(source, self._checkpoint)
         return [f"{queue.FILE}\t{source}\n"]

@@ -44,7 +44,7 @@ class Ledger:
         """
         number = records.parse_id(name)[1]
         previous = self.branch.chain_head()
-        folder = files.make_folder(self.folder, name, mode=0o700)
+        folder = files.make_below(self.folder, name, mode=0o700)
         chained, lines = [], []
         for offset, draft in enumerate(drafts):
             outcome = {

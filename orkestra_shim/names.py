@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from orkestra_shim.disk import printable
 from orkestra_shim.errors import EX_USAGE, OrkestraError
+from orkestra_shim.text import printable
 
 RULE = "1 to 64 of the letters a-z A-Z, digits, dot, underscore and dash, beginning with a letter or digit"
 _GOOD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")

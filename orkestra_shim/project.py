@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import names, repo
-from orkestra_shim.disk import dump, locked, make_folder, parse_object, printable, write_atomic
+from orkestra_shim import jsonfile, names, repo
 from orkestra_shim.errors import EX_CONFIG, EX_DATA, EX_USAGE, OrkestraError
+from orkestra_shim.files import locked, make_folder, write_atomic
 from orkestra_shim.home import Home
+from orkestra_shim.jsonfile import dump
+from orkestra_shim.text import printable, word
 
 FORMAT = "orkestra.project/1"
 FILE = Path("config/project.json")
@@ -83,9 +85,9 @@ def load(path: Path, branch: str = "") -> Project:
         raise OrkestraError(
             EX_CONFIG,
             f"{printable(path)} is no Orkestra project: it has no {FILE}",
-            f"orkestra adopt {_shown(path)}",
+            f"orkestra adopt {word(path)}",
         )
-    data = parse_object(raw, where)
+    data = jsonfile.parse(jsonfile.decode(raw, where), where)
     check_settings(data, raw, where)
     if not (path / ".git").exists():
         raise OrkestraError(
@@ -106,10 +108,6 @@ def _bytes(path: Path, branch: str) -> bytes | None:
         if done.returncode == 0:
             return done.stdout
     return None
-
-
-def _shown(path: Path) -> str:
-    return printable(repo.quote(str(path)))
 
 
 def check_settings(data: dict[str, Any], raw: bytes, where: str) -> None:
@@ -231,7 +229,8 @@ def read_pointer(home: Home) -> dict[str, Any]:
             EX_CONFIG, f"cannot read {printable(pointer_file(home))}: {error.strerror}"
         ) from error
     try:
-        data = parse_object(raw, printable(pointer_file(home)))
+        where = printable(pointer_file(home))
+        data = jsonfile.parse(jsonfile.decode(raw, where), where)
     except OrkestraError as error:
         raise OrkestraError(EX_CONFIG, error.message, "write it anew: orkestra load NAME") from error
     if not isinstance(data.get("path"), str) or not isinstance(data.get("name"), str):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import gc
 import heapq
-import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import files, positions
+from . import jsonfile, positions
 from .errors import EX_DATA, OrkestraError
 from .graph import Graph, GraphError
 from .tasks import Refused, Task, validate
@@ -69,16 +68,10 @@ def _object(text: str, name: str) -> dict[str, Any]:
     was_on = gc.isenabled()
     gc.disable()
     try:
-        top = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise OrkestraError(EX_DATA, f"{name}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
-    except (RecursionError, ValueError) as error:
-        raise OrkestraError(EX_DATA, f"{name}:1:1: not readable as JSON: {error}") from None
+        top = jsonfile.parse(text, name, 'an object {"version": 1, "tasks": [...]}')
     finally:
         if was_on:
             gc.enable()
-    if not isinstance(top, dict):
-        raise OrkestraError(EX_DATA, f'{name}:1:1: expected an object {{"version": 1, "tasks": [...]}}')
     version = top.get("version", VERSION)
     if type(version) is not int or version < 1:
         raise _refused(text, name, ["version"], "version must be 1")
@@ -89,40 +82,10 @@ def _object(text: str, name: str) -> dict[str, Any]:
     return top
 
 
-def decode(data: bytes, name: str = FILE) -> str:
-    """Text of a queue file; a byte order mark is forgiven, other encodings are not."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        raise OrkestraError(EX_DATA, f"{name}:{line}:{column}: not UTF-8") from None
-
-
 def read(path: Path, name: str = "") -> Document:
     """The queue file at path. Raises 65 for what is wrong in it, or when it cannot be read."""
     name = name or str(path)
-    return Document(decode(read_bytes(path), name), name)
-
-
-def read_bytes(path: Path) -> bytes:
-    """The file's bytes, or OrkestraError 65."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise OrkestraError(EX_DATA, f"cannot read {path}: {error.strerror}") from None
-
-
-def dump(top: dict[str, Any]) -> bytes:
-    """The file's text, as `task add` and a run's end write it; key order is kept."""
-    return (json.dumps(top, ensure_ascii=False, indent=2) + "\n").encode("utf-8", "replace")
-
-
-def write(path: Path, top: dict[str, Any]) -> None:
-    """Check the whole queue and replace the file. Raises 65 or 73 and leaves it as it was."""
-    data = dump(top)
-    Document(data.decode(), str(path))
-    files.write_atomic(path, data)
+    return Document(jsonfile.decode(jsonfile.read_bytes(path), name), name)
 
 
 def new_id(taken: Iterable[str]) -> str:

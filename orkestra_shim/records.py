@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -166,8 +165,3 @@ def is_reopened(raw: dict[str, Any], outcome: dict[str, Any]) -> bool:
     """Whether a person put the task back to work after this outcome."""
     reopened = raw.get("reopened")
     return isinstance(reopened, str) and parse_id(reopened)[1] >= parse_id(str(outcome["id"]))[1]
-
-
-def statuses(tasks: Iterable[dict[str, Any]], branch: Branch) -> dict[str, tuple[str, str]]:
-    """{task id: (status, reason)} for reports, from the queue as written and the branch."""
-    return {raw["id"]: status_of(raw, branch.by_task.get(raw["id"])) for raw in tasks}

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from orkestra_shim.errors import EX_CANNOT_WRITE, EX_CONFIG, EX_DATA, EX_UNAVAILABLE, OrkestraError
+from orkestra_shim.text import word
 
 MINIMUM = (2, 38)
 # Variables by which a surrounding Git (a hook, an alias) would point ours at another repository.
@@ -79,18 +80,11 @@ def failure(folder: Path, done: subprocess.CompletedProcess[bytes]) -> OrkestraE
         return OrkestraError(
             EX_CONFIG,
             f"{folder} belongs to another user, and Git refuses to read it ({first.removeprefix('fatal: ')})",
-            f"if you trust it: git config --global --add safe.directory {quote(str(folder))}",
+            f"if you trust it: git config --global --add safe.directory {word(folder)}",
         )
     if re.search(r"No space left|Read-only file system|Permission denied|unable to (write|create)", said):
         return OrkestraError(EX_CANNOT_WRITE, f"cannot write in {folder}: {first.removeprefix('fatal: ')}")
     return OrkestraError(EX_DATA, f"Git said about {folder}: {first.removeprefix('fatal: ')}")
-
-
-def quote(word: str) -> str:
-    """`word` as one word of a shell command, for showing to people."""
-    import shlex
-
-    return shlex.quote(word)
 
 
 def version() -> tuple[int, int]:

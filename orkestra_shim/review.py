@@ -79,7 +79,7 @@ class Review:
             return "stands", stands
         work.vote = vote = self._opened(work)
         self.run.event("vote-opened", work.task.id, work.number, vote=vote["id"])
-        folder = files.make_folder(work.folder, votes.FOLDER, vote["id"])
+        folder = files.make_below(work.folder, votes.FOLDER, vote["id"])
         members = [self._called(work, folder, entry, diff) for entry in vote["electorate"]]
         files.write_plain(folder / "electorate", tickets.nul(members))
         return "vote", vote["id"], str(folder)

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import files, journal, queue, records, watch
+from . import files, journal, jsonfile, queue, records, watch
 from .agents import Agents
 from .errors import EX_DATA, EX_FAILED, EX_LIMITED, EX_OK, EX_UNAVAILABLE, OrkestraError
 from .ledger import Ledger
@@ -37,9 +37,9 @@ class Run:
         self.file = watch.QueueFile(here.project, here.git, here.branch)
         self.project = read_project(here.project / PROJECT_FILE, here.git, here.branch, self.file.on_branch())
         self.branch = records.read_branch(here.git, head)
-        self.ledger = Ledger(self.branch, files.make_folder(here.runtime, "records", mode=0o700))
+        self.ledger = Ledger(self.branch, files.make_below(here.runtime, "records", mode=0o700))
         self.agents = Agents(here.scripts, here.config, here.keys)
-        self.attempts_folder = files.make_folder(here.project, "logs", "execution", "attempts")
+        self.attempts_folder = files.make_below(here.project, "logs", "execution", "attempts")
         self.states: dict[str, TaskState] = {}
         self._replay()
         self.journal = journal.Journal(here.project / journal.FILE)
@@ -150,7 +150,7 @@ class Run:
 
     def try_folder(self, task: str, number: int) -> Path:
         """The durable folder of a try, made where it is missing."""
-        return files.make_folder(self.attempts_folder, task, str(number))
+        return files.make_below(self.attempts_folder, task, str(number))
 
     def event(self, kind: str, task: str, number: int = 0, durable: bool = False, **fields: Any) -> None:
         """Write an event about a task (and its try of that number) to the log and take it in."""
@@ -197,7 +197,7 @@ class Run:
         del text
         if missing or self.deferred:
             # Checked as a whole once more: an edge of what stays may meet an edge of what is new.
-            new = queue.Document(queue.dump(top).decode())
+            new = queue.Document(jsonfile.dump(top).decode())
         document = new
         held = {task.id for task in old.tasks if task.busy}
         self.queue = queue.Queue(document, lambda task: self._edited_status(old.get(task.id), task))

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from orkestra_shim import home as home_module
 from orkestra_shim import project, settings
-from orkestra_shim.disk import printable
 from orkestra_shim.home import Home
 from orkestra_shim.project import Project
 from orkestra_shim.settings import Value
+from orkestra_shim.text import printable
 
 
 @dataclass(frozen=True)

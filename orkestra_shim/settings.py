@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orkestra_shim.disk import locked, printable, write_atomic
 from orkestra_shim.errors import EX_CONFIG, OrkestraError
+from orkestra_shim.files import locked, write_atomic
 from orkestra_shim.home import Home, cache_folder, expand
+from orkestra_shim.text import printable, word
 
 KEY_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 
@@ -193,12 +194,10 @@ def need_private(path: Path) -> None:
     except OSError as error:
         raise OrkestraError(EX_CONFIG, f"cannot read {printable(path)}: {error.strerror}") from error
     if mode & 0o077:
-        import shlex
-
         raise OrkestraError(
             EX_CONFIG,
             f"{printable(path)} can be read by others (mode {mode:03o}; it has to be 600)",
-            f"chmod 600 {printable(shlex.quote(str(path)))}",
+            f"chmod 600 {word(path)}",
         )
 
 

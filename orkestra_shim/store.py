@@ -23,6 +23,7 @@ from . import errors, files, tickets, wire
 from .attempt import Attempts
 from .endings import Endings
 from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
+from .journal import LogLost
 from .landing import Landings
 from .review import Review
 from .run import Run
@@ -237,10 +238,8 @@ class Server:
             return wire.reply(seq, "err", str(EX_DATA), str(error))
         except OrkestraError as error:
             self.run.say("error", error.message)
-            if error.code == errors.EX_CANNOT_WRITE and error.message.startswith(
-                f"cannot write {self.run.journal.path}"
-            ):
-                raise  # without its log the store cannot keep its promises
+            if isinstance(error, LogLost):
+                raise
             return wire.reply(
                 seq, "err", str(error.code), error.message, *([error.hint] if error.hint else [])
             )

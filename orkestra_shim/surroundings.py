@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import canonical, committee, queue
+from . import canonical, committee, jsonfile
 from .agents import api_keys
 from .errors import EX_CONFIG, EX_DATA, OrkestraError
 from .plumbing import Git
@@ -39,7 +39,7 @@ class Project:
 
 def _project_text(path: Path, git: Git, branch: str, on_branch: bool) -> bytes:
     if on_branch and path.is_file():
-        return queue.read_bytes(path)
+        return jsonfile.read_bytes(path)
     code, data, _ = git.attempt("cat-file", "blob", f"refs/heads/{branch}:{PROJECT_FILE}")
     if code != 0:
         raise OrkestraError(EX_DATA, f"the branch {branch} has no {PROJECT_FILE}", "orkestra adopt makes one")

@@ -8,7 +8,6 @@ from typing import Any
 
 PRIORITIES = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 STATUSES = ("pending", "in_progress", "completed", "failed", "needs_human", "cancelled", "proposed")
-UNFINISHED = ("pending", "in_progress")
 DEFAULT_TIMEOUT = 1800
 DEFAULT_ATTEMPTS = 3
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from orkestra_shim import names
-from orkestra_shim.disk import printable
 from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
 from orkestra_shim.home import PACKAGE, Home
+from orkestra_shim.text import printable
 
 BUILT_IN = PACKAGE / "templates"
 

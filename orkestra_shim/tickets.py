@@ -89,7 +89,7 @@ def for_ballot(run: Run, work: Work, vote: Path, member: str, diff: bytes) -> Pa
     prompt = run.redact(prompts.for_review(work.task, work.evidence, diff))
     timeout = min(BALLOT_TIMEOUT, int(work.task.raw.get("timeout", DEFAULT_TIMEOUT)))
     place = Place(work.place.folder / BALLOTS / member, work.place.workspace, work.place.project)
-    files.write_plain(files.make_folder(vote, member) / "prompt.md", prompt, 0o644)
+    files.write_plain(files.make_below(vote, member) / "prompt.md", prompt, 0o644)
     exchange: Exchange = {
         "prompt.md": prompt,
         "diff.patch": diff,

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import canonical, queue
+from . import canonical, jsonfile, queue
 from .errors import EX_DATA, OrkestraError
 from .plumbing import Git
 
@@ -45,7 +45,7 @@ class QueueFile:
         """The queue as the run begins: the checkout's file, or the branch's if the checkout is on another."""
         if self.on_branch() and self.path.is_file():
             self._seen = self._stamp()
-            data = queue.read_bytes(self.path)
+            data = jsonfile.read_bytes(self.path)
         else:
             code, data, _ = self._git.attempt("cat-file", "blob", f"refs/heads/{self._branch}:{queue.FILE}")
             if code != 0:
@@ -53,7 +53,7 @@ class QueueFile:
                     EX_DATA, f"the branch {self._branch} has no {queue.FILE}", "orkestra adopt makes one"
                 )
         self._digest = canonical.sha256(data)
-        text = queue.decode(data)
+        text = jsonfile.decode(data, queue.FILE)
         del data  # a queue of 100,000 tasks is 60 MB of text
         return queue.Document(text)
 
@@ -78,7 +78,7 @@ class QueueFile:
         if digest == self._digest:
             return None
         self._digest = digest
-        return queue.decode(data)
+        return jsonfile.decode(data, queue.FILE)
 
     def wrote(self, digest: str) -> None:
         """We replaced the file ourselves: that version is known."""

@@ -12,7 +12,7 @@ import pytest
 
 from orkestra_shim import project
 from orkestra_shim.cli import main
-from orkestra_shim.disk import printable
+from orkestra_shim.text import printable
 
 Capture = pytest.CaptureFixture[str]
 

@@ -1,0 +1,34 @@
+"""Text that comes from elsewhere, made fit to be shown or kept."""
+
+from __future__ import annotations
+
+import re
+
+# Control characters, and those that change the direction in which a line is read.
+_CONTROL = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_TERMINAL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+_NAMES = {9: "\\t", 10: "\\n", 13: "\\r"}
+
+
+def printable(text: object) -> str:
+    """What may be shown in a terminal: control and direction characters become visible escapes."""
+    return _CONTROL.sub(_escape, str(text))
+
+
+def _escape(match: re.Match[str]) -> str:
+    point = ord(match.group())
+    return _NAMES.get(point) or (f"\\x{point:02x}" if point < 256 else f"\\u{point:04x}")
+
+
+def word(text: object) -> str:
+    """One word of a shell command that a person may copy."""
+    import shlex
+
+    return printable(shlex.quote(str(text)))
+
+
+def clean(text: str) -> str:
+    """Without colours and control characters; newlines and tabs stay."""
+    return _TERMINAL.sub("", text.replace("\r\n", "\n"))
