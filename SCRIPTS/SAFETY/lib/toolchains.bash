@@ -46,6 +46,19 @@ toolchains::collect() {
   [[ :$ROOTFS_PATH: != *:"$home/.cargo/bin":* ]] || toolchains::_add "${RUSTUP_HOME:-$home/.rustup}" RUSTUP_HOME
   [[ -z ${PYENV_VERSION:-} ]] || ROOTFS_ENV+=("PYENV_VERSION=$PYENV_VERSION")
   toolchains::_variables
+  toolchains::_readable "$home"
+}
+
+# toolchains::_readable HOME: a virtual environment that ORKESTRA_SANDBOX_READ names comes with the Python it was made
+# from: without that its own is a link that leads nowhere.
+toolchains::_readable() {
+  local path
+  local -a split
+  IFS=: read -r -d '' -a split <<<"${ORKESTRA_SANDBOX_READ:-}:" || true
+  for path in "${split[@]}"; do
+    [[ $path == /* && -r $path/pyvenv.cfg ]] || continue
+    toolchains::_prefix "$1" "${path%/}/bin" || true # not one: it is bound as any other folder
+  done
 }
 
 # The entries of PATH as real paths: relative ones and missing ones fall away.
