@@ -32,7 +32,7 @@ def run(now: Session, ask: bool, fresh: bool) -> int:
             fresh = True
         elif _is_complete(seen):
             project.point_to(now.home, now.projects, found)
-            say("everything in it is done; to begin anew: orkestra demo --fresh")
+            say(f"everything in it is done; to begin anew: {_called()} demo --fresh")
             _tell(seen)
             return 0
     if found is not None and fresh:
@@ -50,7 +50,7 @@ def run(now: Session, ask: bool, fresh: bool) -> int:
     if _is_complete(seen):
         _tell(seen)
     else:
-        say(f"not finished: {_progress(seen)}; to go on: orkestra demo")
+        say(f"not finished: {_progress(seen)}; to go on: {_called()} demo")
     return code
 
 
@@ -105,9 +105,9 @@ def _tell(seen: Board) -> None:
         say(line)
     say("Try next:")
     say(f"  git -C {word(found.path)} log --oneline      every change, and its record after it")
-    say("  orkestra task show about-page      why it took two tries")
-    say("  orkestra verify      recompute every hash, tally and binding")
-    say("  orkestra new my-project; orkestra adopt PATH      your own work")
+    say(f"  {_called()} task show about-page      why it took two tries")
+    say(f"  {_called()} verify      recompute every hash, tally and binding")
+    say(f"  {_called()} new my-project; {_called()} adopt PATH      your own work")
 
 
 def _decided(seen: Board) -> list[str]:
@@ -136,3 +136,8 @@ def _votes(seen: Board) -> list[dict[str, Any]]:
         board.vote(seen.project, records.record_id("vote", number)) for number in sorted(seen.branch.votes)
     )
     return [vote for vote in found if vote is not None]
+
+
+def _called() -> str:
+    """The command as the person typed it: a stranger's first call is bin/orkestra of a checkout."""
+    return os.environ.get("ORKESTRA_COMMAND") or "orkestra"

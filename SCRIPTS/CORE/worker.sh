@@ -372,7 +372,7 @@ worker::land() {
       store::ask landed "$outcome" "$new"
       worker::end_turn
       [[ $OWN == - ]] || worker::keep
-      worker::tell "landed as $outcome, $FILES file(s)"
+      if ((FILES == 1)); then worker::tell "landed as $outcome, 1 file"; else worker::tell "landed as $outcome, $FILES files"; fi
       NEXT=''
       ;;
     20) # The branch moved between the look and the swap: a person's commit. Once more.
