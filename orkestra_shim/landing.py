@@ -109,7 +109,7 @@ class Landings:
         run = self.run
         run.ledger.open.clear()
         run.sync()
-        run.take_in_edits(now=True)
+        run.edits.take_in(now=True)
         drafts = self._waiting()
         name = run.ledger.next_outcome()
         further = self._queue_line(name)
@@ -130,7 +130,7 @@ class Landings:
         """The manifest line of the queue's checkpoint; none when there is nothing new or it was refused."""
         run = self.run
         self._checkpoint = None
-        if run.file_problem:
+        if run.edits.problem:
             return []
         tasks = [checkpoint(task.raw, task.status, task.reason) for task in run.queue.tasks]
         if all(new is task.raw for new, task in zip(tasks, run.queue.tasks, strict=True)):
@@ -144,7 +144,7 @@ class Landings:
         """What finish handed out stands on the branch."""
         self._settle(self._finishing, wire.object_id(head))
         if self._checkpoint is not None:
-            self.run.file.wrote(canonical.sha256(self._checkpoint))
+            self.run.edits.file.wrote(canonical.sha256(self._checkpoint))
         return ()
 
     _finishing = ""

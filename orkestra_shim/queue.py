@@ -27,9 +27,18 @@ class Document:
 
     def __init__(self, text: str, name: str = FILE) -> None:
         """Raises OrkestraError 65 `name:line:column: reason`."""
-        self.name = name
-        self.top = _object(text, name)
-        raw_tasks = self.top["tasks"]
+        self._take(_object(text, name), name, lambda: text)
+
+    @classmethod
+    def of(cls, top: dict[str, Any], name: str = FILE) -> Document:
+        """The same of an object that was put together here; lines in errors are those of its dump."""
+        document = cls.__new__(cls)
+        document._take(top, name, lambda: jsonfile.dump(top).decode())
+        return document
+
+    def _take(self, top: dict[str, Any], name: str, text: Callable[[], str]) -> None:
+        self.name, self.top = name, top
+        raw_tasks = top["tasks"]
         self.positions: dict[str, int] = {}
         self.tasks: list[Task] = []
         for index, raw in enumerate(raw_tasks):
@@ -37,18 +46,16 @@ class Document:
                 validate(raw)
             except Refused as error:
                 path: list[str | int] = ["tasks", index, error.key] if error.key else ["tasks", index]
-                raise _refused(text, name, path, f"{_who(raw, index)}{error}") from None
+                raise _refused(text(), name, path, f"{_who(raw, index)}{error}") from None
             if self.positions.setdefault(raw["id"], index) != index:
-                raise _refused(text, name, ["tasks", index, "id"], f"the id {raw['id']!r} is used twice")
+                raise _refused(text(), name, ["tasks", index, "id"], f"the id {raw['id']!r} is used twice")
             self.tasks.append(Task(raw, index))
         try:
             self.graph = Graph(self.tasks, self.positions)
         except GraphError as error:
+            place: list[str | int] = ["tasks", error.index, error.key]
             raise _refused(
-                text,
-                name,
-                ["tasks", error.index, error.key],
-                f"{_who(raw_tasks[error.index], error.index)}{error}",
+                text(), name, place, f"{_who(raw_tasks[error.index], error.index)}{error}"
             ) from None
 
 

@@ -1,4 +1,4 @@
-"""One run over a queue: statuses, who gets which task, edits taken in, and what is left at the end."""
+"""One run over a queue: what was before, statuses, and who gets which task."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import files, journal, jsonfile, queue, records, watch
+from . import files, journal, queue, records, watch
 from .agents import Agents
-from .errors import EX_DATA, EX_FAILED, EX_LIMITED, EX_OK, EX_UNAVAILABLE, OrkestraError
+from .edits import Edits
+from .errors import EX_DATA, OrkestraError
 from .ledger import Ledger
 from .prompts import Redactor
 from .surroundings import PROJECT_FILE, Surroundings, read_project
@@ -34,8 +35,8 @@ class Run:
                 f"the project has no branch {here.branch!r}",
                 "name an existing branch in config/project.json",
             )
-        self.file = watch.QueueFile(here.project, here.git, here.branch)
-        self.project = read_project(here.project / PROJECT_FILE, here.git, here.branch, self.file.on_branch())
+        file = watch.QueueFile(here.project, here.git, here.branch)
+        self.project = read_project(here.project / PROJECT_FILE, here.git, here.branch, file.on_branch())
         self.branch = records.read_branch(here.git, head)
         self.ledger = Ledger(self.branch, files.make_below(here.runtime, "records", mode=0o700))
         self.agents = Agents(here.scripts, here.config, here.keys)
@@ -43,10 +44,9 @@ class Run:
         self.states: dict[str, TaskState] = {}
         self._replay()
         self.journal = journal.Journal(here.project / journal.FILE)
-        self.queue = queue.Queue(self.file.first(), self._first_status)
-        self.file_problem = ""
+        self.queue = queue.Queue(file.first(), self.first_status)
+        self.edits = Edits(self, file)
         self.works: dict[str, Any] = {}  # by task id: what is in workers' hands, to follow a rebuilt queue
-        self.deferred = False
         self.draining = False
         self.held_tried: dict[str, float] = {}
         self._only()
@@ -54,7 +54,6 @@ class Run:
             name for name, state in self.states.items() if state.draft and self._is_recorded(name, state)
         ]:
             self.states[name].draft = None
-        self._problem_file().unlink(missing_ok=True)
 
     def sync(self) -> None:
         """Take in records that the branch holds without our having been told (a worker died there)."""
@@ -112,7 +111,8 @@ class Run:
             and outcome.get("decision") == state.draft.get("decision")
         )
 
-    def _first_status(self, task: Task) -> tuple[str, str]:
+    def first_status(self, task: Task) -> tuple[str, str]:
+        """(status, reason) of a task from its record, the log and the file."""
         outcome = self.branch.by_task.get(task.id)
         state = self.states.get(task.id)
         open_draft = state.draft if state and not self._is_recorded(task.id, state) else None
@@ -135,9 +135,10 @@ class Run:
             if name not in self.wanted:
                 self.wanted.add(name)
                 todo += task.raw.get("depends_on") or []
-        self._hold_others()
+        self.hold_others()
 
-    def _hold_others(self) -> None:
+    def hold_others(self) -> None:
+        """Keep back what --only did not name, after the queue was made anew."""
         if self.wanted:
             for task in self.queue.tasks:
                 task.busy = task.busy or task.id not in self.wanted
@@ -166,63 +167,6 @@ class Run:
                 log.write(line)
         except OSError:
             pass
-
-    def _problem_file(self) -> Path:
-        return self.here.runtime / "queue-problem"
-
-    # --- edits ---------------------------------------------------------------------------------------------
-
-    def take_in_edits(self, now: bool = False) -> None:
-        """Look for a newer queue file; a refused one is kept for `status`, and the run goes on."""
-        try:
-            text = self.file.changed(now)
-            if text is None:
-                return
-            self._merge(text)
-            self.file_problem = ""
-            self._problem_file().unlink(missing_ok=True)
-        except OrkestraError as error:
-            self.file_problem = error.message
-            self.say("warning", f"an edit of the queue is not taken in: {error.message}")
-            files.write_plain(self._problem_file(), error.message + "\n")
-
-    def _merge(self, text: str) -> None:
-        new = queue.Document(text)
-        old = self.queue
-        locked = {task.id for task in old.tasks if task.status == "in_progress"}
-        top, missing = watch.merge(old.document, new, locked)
-        self.deferred = any(
-            name in new.positions and new.tasks[new.positions[name]].raw != old[name].raw for name in locked
-        )
-        del text
-        if missing or self.deferred:
-            # Checked as a whole once more: an edge of what stays may meet an edge of what is new.
-            new = queue.Document(jsonfile.dump(top).decode())
-        document = new
-        held = {task.id for task in old.tasks if task.busy}
-        self.queue = queue.Queue(document, lambda task: self._edited_status(old.get(task.id), task))
-        for task in self.queue.tasks:
-            task.busy = task.id in held
-        self._hold_others()
-        for name, work in self.works.items():
-            work.task = self.queue[name]
-        for name in missing:
-            self.say(
-                "warning",
-                f"the task {name} is missing in the edited queue and stays: "
-                "set its status to cancelled to drop it",
-            )
-        self.journal.append("queue-edited", tasks=len(document.tasks))
-
-    def _edited_status(self, old: Task | None, new: Task) -> tuple[str, str]:
-        if old is None:
-            return self._first_status(new)
-        told = any(old.raw.get(key) != new.raw.get(key) for key in ("status", "reopened"))
-        if told and old.status != "in_progress":
-            if new.raw.get("reopened") != old.raw.get("reopened"):
-                self.event("reopened", new.id)
-            return self._first_status(new)
-        return old.status, old.reason
 
     # --- who does what -------------------------------------------------------------------------------------
 
@@ -267,61 +211,3 @@ class Run:
         """Epoch second when something limited may go on, or None."""
         times = [until for name in self.agents.cooldowns if (until := self.agents.limited_until(name))]
         return min(times, default=None)
-
-    # --- the end -------------------------------------------------------------------------------------------
-
-    def _stuck(self) -> tuple[list[str], list[str]]:
-        """(limited, unavailable): a line for each heap of ready tasks that nobody can take."""
-        limited, unavailable = [], []
-        for heap in list(self.queue.heaps):
-            task = self.queue.first(heap)
-            if task is None:
-                continue
-            names = self.agents_for(heap)
-            resting = [name for name in names if self.agents.limited_until(name)]
-            for name in resting:
-                until, why = self.agents.cooldowns[name]
-                when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until))
-                limited.append(f"{name} is limited: {why} (next_run_at {when})")
-            if not resting and not any(self.agents.can_work(name) for name in names):
-                reasons = [f"{name}: {self.agents.get(name).problem}" for name in names]
-                unavailable.append(
-                    f"no agent for {task.id}: {'; '.join(reasons) or 'the project names none'}"
-                )
-        return limited, unavailable
-
-    def summary(self) -> tuple[int, str]:
-        """(exit code, text for people): how the run left the queue."""
-        counts = {status: count for status, count in self.queue.counts.items() if count}
-        lines = [
-            f"{len(self.queue.tasks)} tasks: "
-            + (", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none")
-        ]
-        lines += [
-            f"{one.id} {one.status.replace('_', ' ')}: {one.reason}"
-            for one in self.queue.tasks
-            if one.status in ("failed", "needs_human")
-        ]
-        waiting = [
-            (name, state)
-            for name, state in self.states.items()
-            if state.waits and (task := self.queue.get(name)) and task.status == "pending"
-        ]
-        lines += [f"{name} waits: {state.waits} (edits that are not committed)" for name, state in waiting]
-        limited, unavailable = self._stuck()
-        if self.file_problem:
-            lines.append(f"the edited queue is not taken in: {self.file_problem}")
-        text = "\n".join([*lines, *dict.fromkeys(limited), *dict.fromkeys(unavailable)])
-        return self._exit_code(bool(waiting), bool(limited), bool(unavailable)), self.redact(text)
-
-    def _exit_code(self, waiting: bool, limited: bool, unavailable: bool) -> int:
-        counts = self.queue.counts
-        if counts.get("failed") or counts.get("needs_human") or waiting:
-            return EX_FAILED
-        if limited:
-            return EX_LIMITED
-        if unavailable:
-            return EX_UNAVAILABLE
-        if self.queue.unfinished() and not self.draining and not self.here.only:
-            return EX_FAILED  # what is left waits for tasks that will not be done
-        return EX_OK

@@ -27,6 +27,7 @@ from .journal import LogLost
 from .landing import Landings
 from .review import Review
 from .run import Run
+from .summary import summary
 from .surroundings import Surroundings
 from .work import Place, Reply, Work
 
@@ -175,7 +176,7 @@ class Server:
         """Seconds to the next reason to wake up: none at all unless a claim waits."""
         if not any(client.claim for client in self.clients.values()):
             return None
-        times = [max(self.run.file.due(), 0.05)]
+        times = [max(self.run.edits.file.due(), 0.05)]
         if self.run.here.stay and (until := self.run.next_time()) is not None:
             times.append(max(0.05, until - time.time()))
         return min(times)
@@ -220,7 +221,7 @@ class Server:
         client.close()
         if client.work is not None:
             work, client.work = client.work, None
-            self._returned(work)
+            self.run.edits.look_again()
             self.endings.interrupted(work)
 
     # --- requests ------------------------------------------------------------------------------------------
@@ -264,7 +265,7 @@ class Server:
             raise OrkestraError(EX_DATA, f"{verb}: this worker holds no task")
         reply = handler[0](client.work, *fields) if handler else ()
         if client.work.done:
-            self._returned(client.work)
+            self.run.edits.look_again()
             client.work, client.ended = None, True
         return reply
 
@@ -277,11 +278,6 @@ class Server:
                 EX_DATA, f"{verb} takes {handler[1]} to {handler[2]} fields, not {len(fields)}"
             )
 
-    def _returned(self, work: Work) -> None:
-        if self.run.deferred:
-            self.run.deferred = False
-            self.run.file.forget()
-
     # --- claims --------------------------------------------------------------------------------------------
 
     def _claim(self, client: Client, seq: str) -> None:
@@ -292,13 +288,13 @@ class Server:
             else:
                 self.endings.interrupted(work)
         client.claim = seq
-        self.run.take_in_edits(now=True)
+        self.run.edits.take_in(now=True)
 
     def _serve_claims(self) -> None:
         waiting = [client for client in self.clients.values() if client.claim]
         if not waiting:
             return
-        self.run.take_in_edits()
+        self.run.edits.take_in()
         for client in waiting:
             reply = self._next_for(client)
             if reply is None:
@@ -351,7 +347,7 @@ class Server:
         return ()
 
     def _summary(self) -> Reply:
-        code, text = self.run.summary()
+        code, text = summary(self.run)
         return str(code), text
 
     def _bye(self) -> Reply:

@@ -1,11 +1,10 @@
-"""The queue file while a run goes on: a person's edits are taken in by task id, or refused with the place."""
+"""The queue file while a run goes on: which version was read, and whether there is a newer one."""
 
 from __future__ import annotations
 
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 from . import canonical, jsonfile, queue
 from .errors import EX_DATA, OrkestraError
@@ -61,8 +60,8 @@ class QueueFile:
         """Seconds until the next look is allowed."""
         return max(0.0, EVERY - (time.monotonic() - self._looked))
 
-    def changed(self, now: bool = False) -> str | None:
-        """The text of a version not seen yet, or None. Looks at most once a second unless `now`."""
+    def changed(self, now: bool = False) -> queue.Document | None:
+        """A version not seen yet, or None. Looks at most once a second unless `now`. Raises 65."""
         if not now and self.due() > 0:
             return None
         self._looked = time.monotonic()
@@ -78,7 +77,9 @@ class QueueFile:
         if digest == self._digest:
             return None
         self._digest = digest
-        return jsonfile.decode(data, queue.FILE)
+        text = jsonfile.decode(data, queue.FILE)
+        del data
+        return queue.Document(text)
 
     def wrote(self, digest: str) -> None:
         """We replaced the file ourselves: that version is known."""
@@ -95,14 +96,3 @@ def _head_file(project: Path) -> Path:
         told = dot_git.read_text(encoding="utf-8", errors="replace").strip()
         return (project / told.removeprefix("gitdir: ")) / "HEAD"
     return dot_git / "HEAD"
-
-
-def merge(old: queue.Document, new: queue.Document, locked: set[str]) -> tuple[dict[str, Any], list[str]]:
-    """(top-level object, ids that the new version lacks): the new version, with nothing deleted.
-
-    A task that is missing may only be out of sight (stash, reset), so it stays; a person who wants it
-    gone sets it to cancelled. `locked` are being worked on: they stay as they were for this attempt.
-    """
-    kept = [task.raw for task in old.tasks if task.id not in new.positions]
-    tasks = [old.tasks[old.positions[task.id]].raw if task.id in locked else task.raw for task in new.tasks]
-    return {**new.top, "tasks": [*tasks, *kept]}, [raw["id"] for raw in kept]
