@@ -199,6 +199,7 @@ run::stop_workers() {
 
 run::kill_all() {
   local pid
+  disown -a # or Bash tells a person, with a line number, what was killed here
   for pid in "${!WORKER_OF[@]}" ${STORE_PID:+"$STORE_PID"}; do kill -KILL -- "-$pid" 2>/dev/null || :; done # as above
 }
 
