@@ -77,10 +77,10 @@ spawn::run() {
   exit "$SPAWN_CODE"
 }
 
-# HOME holds credentials: it never outlives this process.
+# HOME holds credentials, and what the tool printed may: neither outlives this process.
 spawn::clean() {
   trap '' TERM INT HUP
-  fresh::remove "$SPAWN_HOME" "$SPAWN_PRIVATE" ${SPAWN_PLACE:+"$SPAWN_PLACE"}
+  fresh::remove "$SPAWN_HOME" "$SPAWN_PRIVATE" "$SPAWN_EXCHANGE" ${SPAWN_PLACE:+"$SPAWN_PLACE"}
 }
 
 # The tool itself. The store names it where it knows it; else the adapter is asked, and says what is missing.

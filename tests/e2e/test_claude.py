@@ -110,6 +110,15 @@ def claude() -> Path:
     return Path(done.stdout.split("\t")[1].strip())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def walls() -> None:
+    """What an agent may see and write is held by the sandbox."""
+    probe = [FRAMEWORK / "SCRIPTS" / "SAFETY" / "sandbox.sh", "--probe"]
+    done = subprocess.run(probe, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"no sandbox here: {done.stderr.strip()}")
+
+
 @pytest.fixture
 def model(world: World, claude: Path) -> Iterator[Start]:
     """Starts the stub with these rules; the world's environment leads to it, and the key is in its file."""
