@@ -163,12 +163,3 @@ class Agents:
     def can_work(self, name: str) -> bool:
         """Installed, able, and not limited now."""
         return not self.limited_until(name) and not self.get(name).problem
-
-
-def api_keys(path: Path) -> dict[str, str]:
-    """Names and values of api-keys.env, taken literally (no interpolation); {} when there is none."""
-    if not path.is_file():
-        return {}
-    from dotenv import dotenv_values
-
-    return {name: value for name, value in dotenv_values(path, interpolate=False).items() if value}

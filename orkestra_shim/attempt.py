@@ -12,7 +12,6 @@ from .review import Review
 from .run import Run
 from .tasks import DEFAULT_TIMEOUT, Task
 from .text import clean
-from .text import clean
 from .work import Place, Reply, Work
 
 _SAID = 600  # characters of what an agent says that are kept

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import jsonfile, project, queue, records, repo
+from orkestra_shim import jsonfile, queue, records, repo
+from orkestra_shim.checkout import Checkout
 from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
+from orkestra_shim.plumbing import Git
 from orkestra_shim.project import Project
 from orkestra_shim.session import Session
 from orkestra_shim.text import printable
@@ -37,7 +39,7 @@ class Board:
 def read(session: Session, found: Project) -> Board:
     """Reads everything anew. Raises OrkestraError 65 for a queue or a record that cannot be read."""
     git_dir = git_folder(found)
-    document = _queue(found, git_dir)
+    document = _queue(found)
     branch = _records(git_dir, found.branch)
     run = holder(git_dir)
     working = _working(session, found) if run else {}
@@ -50,39 +52,29 @@ def read(session: Session, found: Project) -> Board:
 def git_folder(found: Project) -> Path:
     """The project's Git folder, the common one where the checkout is a linked worktree."""
     plain = found.path / ".git"
-    if plain.is_dir():
-        return plain
-    return Path(repo.text(found.path, "rev-parse", "--path-format=absolute", "--git-common-dir"))
+    return plain if plain.is_dir() else repo.common_dir(found.path)
 
 
-def on_branch(found: Project) -> bool:
-    """Whether the checkout is on the project's branch: only then does its queue file count."""
-    done = repo.run(found.path, "symbolic-ref", "--quiet", "HEAD")
-    return done.stdout.decode("utf-8", "replace").strip() == f"refs/heads/{found.branch}"
+def checkout(found: Project) -> Checkout:
+    """The project's checkout, which says whether its files count."""
+    return Checkout(found.path, Git(git_folder(found)), found.branch)
 
 
-def _queue(found: Project, git_dir: Path) -> queue.Document:
-    path = found.path / project.QUEUE
-    if path.is_file() and on_branch(found):
-        return queue.read(path)
-    done = repo.run(git_dir, "cat-file", "blob", f"refs/heads/{found.branch}:{project.QUEUE}")
-    if done.returncode != 0:
-        raise OrkestraError(EX_DATA, f"the branch {found.branch} of {found.path} has no {project.QUEUE}")
-    name = f"{found.branch}:{project.QUEUE}"
-    return queue.Document(jsonfile.decode(done.stdout, name), name)
+def _queue(found: Project) -> queue.Document:
+    data, name = checkout(found).read(queue.FILE)
+    return queue.Document(jsonfile.decode(data, name), name)
 
 
 def _records(git_dir: Path, branch: str) -> records.Branch:
-    from orkestra_shim.plumbing import Git
-
-    head = repo.run(git_dir, "rev-parse", "--verify", "--quiet", f"refs/heads/{branch}")
-    if head.returncode != 0:
+    git = Git(git_dir)
+    head = git.commit(f"refs/heads/{branch}")
+    if head is None:
         raise OrkestraError(
             EX_DATA,
             f"the project's branch {branch} does not exist in {git_dir}",
             'name another in "branch" of config/project.json, or make it: git branch',
         )
-    return records.read_branch(Git(git_dir), head.stdout.decode().strip())
+    return records.read_branch(git, head)
 
 
 def holder(git_dir: Path) -> dict[str, Any] | None:
@@ -195,11 +187,9 @@ def _tries(board: Board, name: str) -> list[dict[str, str]]:
 
 def vote(found: Project, name: str) -> dict[str, Any] | None:
     """A vote record as the branch has it, or None."""
-    done = repo.run(found.path, "cat-file", "blob", f"refs/heads/{found.branch}:{records.path_of(name)}")
-    if done.returncode != 0:
-        return None
+    raw = Git(git_folder(found)).blob(f"refs/heads/{found.branch}:{records.path_of(name)}")
     try:
-        data = json.loads(done.stdout)
+        data = json.loads(raw or b"")
     except ValueError:
         return None
     return data if isinstance(data, dict) else None

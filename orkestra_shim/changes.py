@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import repo
 from .plumbing import DIFF, Git, environment
 
 _OUTCOME = re.compile(r"^Orkestra-Outcome: (outcome-[0-9]{3,12})\s*$", re.MULTILINE)
@@ -83,7 +82,7 @@ def diffs(git: Git, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], b
         ]
         env = {**environment(), "GIT_OBJECT_DIRECTORY": str(git.git_dir / "objects")}
         asked = "".join(f"{one} {two}\n" for one, two in wanted).encode()
-        out = subprocess.run(command, input=asked, capture_output=True, env=env, cwd="/", check=False).stdout
+        out = repo.call(command, env, asked, Path("/")).stdout
     return _split(out, wanted)
 
 
@@ -109,14 +108,8 @@ def patch_ids(patches: Iterable[bytes]) -> list[str]:
     """`git patch-id --stable` of each, '-' for an empty one, through one process."""
     numbered = list(patches)
     asked = b"".join(b"commit %040x\n" % (number + 1) + patch for number, patch in enumerate(numbered))
-    done = subprocess.run(
-        ["git", "patch-id", "--stable"],
-        input=asked,
-        capture_output=True,
-        env=environment(),
-        cwd="/",
-        check=False,
-    )
+    # In no repository: the ids are the same in one whose objects have longer names.
+    done = repo.call(["git", "patch-id", "--stable"], environment(), asked, Path("/"))
     ids = ["-"] * len(numbered)
     for line in done.stdout.decode().splitlines():
         patch, _, number = line.partition(" ")
@@ -146,14 +139,3 @@ def edited(git: Git, head: str, *folders: str) -> list[tuple[str, str, str]]:
         words = [word for word in words if word]
         found += [(words[0], letter, path) for letter, path in zip(words[1::2], words[2::2], strict=False)]
     return found
-
-
-def git_directory(repository: Path) -> Path | None:
-    """The common Git directory of a checkout or a bare repository, or None."""
-    done = subprocess.run(
-        ["git", "-C", os.fspath(repository), "rev-parse", "--path-format=absolute", "--git-common-dir"],
-        capture_output=True,
-        env=environment(),
-        check=False,
-    )
-    return Path(os.fsdecode(done.stdout.rstrip(b"\n"))) if done.returncode == 0 else None

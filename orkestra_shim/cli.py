@@ -75,11 +75,11 @@ def is_terminal() -> bool:
 @click.option("--template", "-t", default="standard", show_default=True, help="What it starts from.")
 def new(name: str, template: str) -> None:
     """Make a new project and load it."""
-    from orkestra_shim import create, project
+    from orkestra_shim import create, projects
 
     now = session()
     made = create.new(now.home, now.projects, name, template)
-    project.point_to(now.home, now.projects, made)
+    projects.point_to(now.home, now.projects, made)
     say(f"made {made.path} from the template {template}; it is the active project")
     say("next: edit config/task-queue.json there, or: orkestra task add TITLE; then: orkestra start")
 
@@ -94,13 +94,13 @@ def new(name: str, template: str) -> None:
 def adopt(path: str, name: str | None, check: str | None, share: tuple[str, ...]) -> None:
     """Make an existing Git repository a project; adds two files in one commit."""
     from orkestra_shim import adopt as adopting
-    from orkestra_shim import project
+    from orkestra_shim import project, projects
 
     now = session()
     ask = adopting.ask_in_terminal if is_terminal() else None
     done = adopting.adopt(Path(os.path.abspath(path)), name, check, list(share), ask)
     project.prepare_logs(done.project)
-    project.point_to(now.home, now.projects, done.project)
+    projects.point_to(now.home, now.projects, done.project)
     for line in done.lines:
         say(line)
 
@@ -109,12 +109,12 @@ def adopt(path: str, name: str | None, check: str | None, share: tuple[str, ...]
 @click.argument("wanted", metavar="NAME|PATH")
 def load(wanted: str) -> None:
     """Make a project the active one, also one that was moved or cloned."""
-    from orkestra_shim import project
+    from orkestra_shim import project, projects
 
     now = session()
     found = now.find(wanted)
     project.prepare_logs(found)
-    project.point_to(now.home, now.projects, found)
+    projects.point_to(now.home, now.projects, found)
     say(f"{found.name} is the active project ({found.path})")
 
 
@@ -122,14 +122,12 @@ def load(wanted: str) -> None:
 @as_json
 def list_(as_json: bool) -> None:
     """List the projects."""
-    from orkestra_shim import board, project
+    from orkestra_shim import board, projects
 
     now = session()
-    active = (
-        str(project.read_pointer(now.home).get("path", "")) if project.pointer_file(now.home).exists() else ""
-    )
+    active = projects.read_pointer(now.home).get("path")
     rows: list[dict[str, Any]] = []
-    for one in project.all_projects(now.home, now.projects):
+    for one in projects.all_projects(now.home, now.projects):
         if isinstance(one, OrkestraError):
             rows.append({"problem": one.message})
             continue

@@ -6,18 +6,17 @@ Who votes and what the ballots decide are .jq programs (SCRIPTS/COMMITTEE), so t
 
 from __future__ import annotations
 
-import re
 import secrets
 from pathlib import Path
 from typing import Any
 
 from . import jq
+from .home import framework_root, scripts_folder
 from .journal import now
 
 PROGRAMS = ("lint", "size", "tidy")
 OPTIONS = ("approve", "revise", "reject")
 CHOICES = (*OPTIONS, "abstain")
-RULE = re.compile(r"majority\Z|unanimity\Z|supermajority [1-9][0-9]{0,2}/[1-9][0-9]{0,2}\Z")
 BALLOT_SCHEMA = {
     "type": "object",
     "additionalProperties": False,
@@ -31,7 +30,7 @@ BALLOT_SCHEMA = {
 
 
 def _program(name: str) -> Path:
-    return jq.scripts_folder() / "COMMITTEE" / name
+    return scripts_folder(framework_root()) / "COMMITTEE" / name
 
 
 def electorate(question: dict[str, Any]) -> dict[str, Any]:

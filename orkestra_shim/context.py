@@ -10,23 +10,19 @@ import os
 import sys
 
 from orkestra_shim import home as home_module
-from orkestra_shim import project, repo, settings
+from orkestra_shim import project, projects, repo, settings
 from orkestra_shim.errors import EX_USAGE, OrkestraError
 from orkestra_shim.files import make_folder
-from orkestra_shim.home import Home
+from orkestra_shim.home import Home, scripts_folder
 from orkestra_shim.project import Project
-from orkestra_shim.scripts import folder as scripts_folder
 
 
 def variables(home: Home, values: dict[str, settings.Value], found: Project) -> dict[str, str]:
     """What the scripts of a run need to know about home, settings and project. Makes the runtime folder."""
-    git_dir = repo.text(found.path, "rev-parse", "--path-format=absolute", "--git-common-dir")
     user = repo.config(found.path, "user.name", "user.email", "commit.gpgsign")
     name, mail = repo.identity(user)
     runtime = home_module.runtime_folder(home, found.id)
-    network = found.data.get("network") or {}
-    check_network = "1" if network.get("check") else "0"
-    scripts = scripts_folder(home)
+    scripts = scripts_folder(home.root)
     return {
         "ORKESTRA_ROOT": str(home.root),
         "ORKESTRA_SCRIPTS": str(scripts),
@@ -39,14 +35,14 @@ def variables(home: Home, values: dict[str, settings.Value], found: Project) -> 
         "ORKESTRA_PROJECT_ID": found.id,
         "ORKESTRA_PROJECT_NAME": found.name,
         "ORKESTRA_BRANCH": found.branch,
-        "ORKESTRA_GIT_DIR": git_dir,
+        "ORKESTRA_GIT_DIR": str(repo.common_dir(found.path)),
         "ORKESTRA_WORKSPACES": f"{values['ORKESTRA_WORKSPACES_DIR'].text}/{found.id}",
         "ORKESTRA_RUNTIME": str(runtime),
         "ORKESTRA_WORKERS": values["ORKESTRA_WORKERS"].text,
         "ORKESTRA_GRACE": values["ORKESTRA_GRACE"].text,
         "ORKESTRA_SANDBOX": values["ORKESTRA_SANDBOX"].text,
         "ORKESTRA_SANDBOX_READ": values["ORKESTRA_SANDBOX_READ"].text,
-        "ORKESTRA_CHECK_NETWORK": check_network,
+        "ORKESTRA_CHECK_NETWORK": "1" if found.check_network else "0",
         "ORKESTRA_SECRETS_FILE": f"{runtime}/secrets",
         "ORKESTRA_AUTHOR_NAME": name,
         "ORKESTRA_AUTHOR_EMAIL": mail,
@@ -72,7 +68,7 @@ def main(arguments: list[str]) -> int:
         home = home_module.open_home()
         values = settings.load(home)
         settings.need_private(home.config / "api-keys.env")
-        found = project.find(home, settings.projects(values), _wanted(arguments))
+        found = projects.find(home, settings.projects(values), _wanted(arguments))
         project.prepare_logs(found)
         make_folder(home.logs)
         records = variables(home, values, found)

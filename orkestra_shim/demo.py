@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from orkestra_shim import board, create, project, scripts
+from orkestra_shim import board, create, project, projects, scripts
 from orkestra_shim.adopt import ask_in_terminal
 from orkestra_shim.board import Board
 from orkestra_shim.cli import say
@@ -31,7 +31,7 @@ def run(now: Session, ask: bool, fresh: bool) -> int:
         if ask and not ask_in_terminal("Go on with it? (no: begin anew, the old one is kept)"):
             fresh = True
         elif _is_complete(seen):
-            project.point_to(now.home, now.projects, found)
+            projects.point_to(now.home, now.projects, found)
             say(f"everything in it is done; to begin anew: {_called()} demo --fresh")
             _tell(seen)
             return 0
@@ -42,7 +42,7 @@ def run(now: Session, ask: bool, fresh: bool) -> int:
         found = create.new(now.home, now.projects, NAME, "website")
         tasks = len(board.read(now, found).rows)
         say(f"made {found.path}: {tasks} tasks, done by plain commands; this costs nothing")
-    project.point_to(now.home, now.projects, found)
+    projects.point_to(now.home, now.projects, found)
     code = scripts.follow(
         now.home, now.values, "CORE/orchestrator.sh", ["start", "--project", str(found.path)], say
     )

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orkestra_shim import home as home_module
-from orkestra_shim import project, repo, scripts, settings
+from orkestra_shim import projects, repo, scripts, settings
 from orkestra_shim.errors import EX_OK, EX_UNAVAILABLE, OrkestraError
-from orkestra_shim.home import Home
+from orkestra_shim.home import Home, scripts_folder
 from orkestra_shim.settings import Value
 from orkestra_shim.text import word
 
@@ -160,12 +160,12 @@ def _agents(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
     from orkestra_shim.agents import Agents
 
     try:
-        found = project.find(home, settings.projects(values), None)
+        found = projects.find(home, settings.projects(values), None)
         keys = settings.api_keys(home)
-        known = Agents(scripts.folder(home), home.config, keys)
+        known = Agents(scripts_folder(home.root), home.config, keys)
     except OrkestraError:
         return
-    for name in found.data.get("agents", []) or ["shell"]:
+    for name in found.agents or ["shell"]:
         agent = known.get(name)
         if agent.problem:
             yield Finding(f"agent {name}", MISSING, agent.problem)

@@ -16,7 +16,7 @@ from orkestra_shim.text import printable
 
 def _edit(found: Project, change: Callable[[dict[str, Any]], str]) -> str:
     """Applies `change` to the queue under a lock, checks the whole result and replaces the file."""
-    if not board.on_branch(found):
+    if not board.checkout(found).on_branch():
         raise OrkestraError(
             EX_USAGE,
             f"the checkout {printable(found.path)} is on another branch than {printable(found.branch)}",

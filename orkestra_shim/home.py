@@ -44,6 +44,19 @@ def framework_root() -> Path:
     return checkout if (checkout / "SCRIPTS" / "CORE").is_dir() else PACKAGE
 
 
+def scripts_folder(root: Path) -> Path:
+    """SCRIPTS: named by the environment, else in the package (pip), else in the checkout. Raises 78."""
+    named = os.environ.get("ORKESTRA_SCRIPTS", "")
+    for candidate in (
+        Path(named) if named.startswith("/") else None,
+        PACKAGE / "SCRIPTS",
+        root / "SCRIPTS",
+    ):
+        if candidate is not None and (candidate / "CORE").is_dir():
+            return candidate
+    raise OrkestraError(EX_CONFIG, f"Orkestra's scripts are not in {root}", "install Orkestra anew")
+
+
 def find() -> Home:
     """The home in force: $ORKESTRA_HOME, else the checkout, else ~/Orkestra. Makes nothing."""
     root = framework_root()

@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import functools
-import os
 from pathlib import Path
 from typing import Any
 
 from .errors import EX_DATA, EX_INTERNAL, OrkestraError
-
-
-def scripts_folder() -> Path:
-    """SCRIPTS of this framework: by environment, then in the package, then in the checkout."""
-    given = os.environ.get("ORKESTRA_SCRIPTS")
-    here = Path(__file__).resolve().parent
-    places = [Path(given)] if given else [here / "SCRIPTS", here.parent / "SCRIPTS"]
-    for place in places:
-        if place.is_dir():
-            return place
-    raise OrkestraError(EX_INTERNAL, f"the framework's SCRIPTS folder is missing: {places[-1]}")
 
 
 @functools.cache

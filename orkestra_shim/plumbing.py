@@ -1,13 +1,16 @@
-"""Git for reading records and diffs: no user or system settings, no hooks, few processes."""
+"""Git for reading records and diffs: the same bytes whatever the user's or system's settings say.
+
+What has to follow the user's settings (identity, signing, whom to trust) goes through repo.py.
+"""
 
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .errors import EX_DATA, EX_UNAVAILABLE, OrkestraError
+from . import repo
+from .errors import EX_DATA, OrkestraError
 
 _SETTINGS = [
     "core.hooksPath=/dev/null",
@@ -52,12 +55,7 @@ class Git:
 
     def attempt(self, *args: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
         """(exit, stdout, stderr) of a command that may fail."""
-        try:
-            done = subprocess.run(
-                self._command(args), input=stdin, capture_output=True, env=environment(), cwd="/", check=False
-            )
-        except FileNotFoundError:
-            raise OrkestraError(EX_UNAVAILABLE, "git is not installed", "apt-get install git") from None
+        done = repo.call(self._command(args), environment(), stdin, Path("/"))
         return done.returncode, done.stdout, done.stderr
 
     def run(self, *args: str, stdin: bytes = b"") -> bytes:
@@ -74,6 +72,11 @@ class Git:
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
         )
         return out.decode().strip() if code == 0 else None
+
+    def blob(self, name: str) -> bytes | None:
+        """The content of COMMIT:PATH, or None when there is none."""
+        code, out, _ = self.attempt("cat-file", "blob", name)
+        return out if code == 0 else None
 
     def tree(self, commit: str, *paths: str) -> dict[str, tuple[str, str]]:
         """{path: (mode, blob id)} of all files below paths at commit."""

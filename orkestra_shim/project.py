@@ -1,4 +1,4 @@
-"""Projects: config/project.json, the pointer to the active one, and which project a command means."""
+"""A project: what config/project.json may say, and what is missing or wrong in it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import jsonfile, names, repo
-from orkestra_shim.errors import EX_CONFIG, EX_DATA, EX_USAGE, OrkestraError
-from orkestra_shim.files import locked, make_folder, write_atomic
-from orkestra_shim.home import Home
-from orkestra_shim.jsonfile import dump
+from orkestra_shim import jsonfile, repo
+from orkestra_shim.errors import EX_CONFIG, EX_DATA, OrkestraError
+from orkestra_shim.files import make_folder, write_atomic
+from orkestra_shim.tasks import name_problem
 from orkestra_shim.text import printable, word
 
 FORMAT = "orkestra.project/1"
 FILE = Path("config/project.json")
 QUEUE = Path("config/task-queue.json")
 _ID = re.compile(r"[0-9a-f]{12}\Z")
+_RULE = re.compile(r"majority\Z|unanimity\Z|supermajority [1-9][0-9]{0,2}/[1-9][0-9]{0,2}\Z")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,45 @@ class Project:
     def branch(self) -> str:
         """The branch on which work lands, in its short form."""
         return str(self.data["branch"])
+
+    @property
+    def check(self) -> str:
+        """The command that every change has to pass, '' for none."""
+        return str(self.data.get("check") or "")
+
+    @property
+    def check_timeout(self) -> int:
+        """Seconds."""
+        return int(self.data.get("check_timeout") or 900)
+
+    @property
+    def agents(self) -> list[str]:
+        """Names of the agents it may use."""
+        return list(self.data.get("agents") or [])
+
+    @property
+    def reviewers(self) -> str | list[str]:
+        """Members of the committee, or "auto"."""
+        found: str | list[str] = self._section("committee").get("reviewers", "auto")
+        return found
+
+    @property
+    def rule(self) -> str:
+        """By which a vote is decided."""
+        return str(self._section("committee").get("rule", "majority"))
+
+    @property
+    def share(self) -> list[Any]:
+        """Untracked folders that workspaces see, as written."""
+        return list(self._section("workspace").get("share", []))
+
+    @property
+    def check_network(self) -> bool:
+        """Whether a check reaches the network."""
+        return bool(self._section("network").get("check", False))
+
+    def _section(self, key: str) -> dict[str, Any]:
+        return self.data.get(key) or {}
 
 
 def settings(name: str, branch: str, project_id: str) -> dict[str, Any]:
@@ -87,12 +126,18 @@ def load(path: Path, branch: str = "") -> Project:
             f"{printable(path)} is no Orkestra project: it has no {FILE}",
             f"orkestra adopt {word(path)}",
         )
-    data = jsonfile.parse(jsonfile.decode(raw, where), where)
-    check_settings(data, raw, where)
+    found = parse(path, raw, where)
     if not (path / ".git").exists():
         raise OrkestraError(
             EX_DATA, f"{printable(path)} is not the top folder of a Git repository", "git init there?"
         )
+    return found
+
+
+def parse(path: Path, raw: bytes, where: str) -> Project:
+    """The project at `path` from the bytes of its project.json. Raises OrkestraError 65 naming `where`."""
+    data = jsonfile.parse(jsonfile.decode(raw, where), where)
+    check_settings(data, raw, where)
     return Project(path, data)
 
 
@@ -173,12 +218,18 @@ def _is_workspace(value: object) -> bool:
 def _is_committee(value: object) -> bool:
     if value is None:
         return True
-    if not isinstance(value, dict) or not _is_text(value.get("rule", "majority")):
+    if not isinstance(value, dict):
         return False
-    reviewers = value.get("reviewers", "auto")
-    return reviewers == "auto" or (
-        isinstance(reviewers, list) and all(_is_text(one) and one for one in reviewers)
+    rule, reviewers = value.get("rule", "majority"), value.get("reviewers", "auto")
+    return (
+        isinstance(rule, str)
+        and _RULE.match(rule) is not None
+        and (reviewers == "auto" or _is_names(reviewers))
     )
+
+
+def _is_names(value: object) -> bool:
+    return isinstance(value, list) and not any(map(name_problem, value))
 
 
 def _is_whole(value: object) -> bool:
@@ -195,12 +246,13 @@ _RULES = (
     ("branch", "the short name of a branch, in quotes", _is_branch),
     ("check", "a command in quotes (empty: none)", lambda v: v is None or _is_text(v)),
     ("check_timeout", "a number of seconds", lambda v: v is None or _is_whole(v)),
+    ("agents", "a list of names", lambda v: v is None or _is_names(v)),
     (
-        "agents",
-        "a list of names",
-        lambda v: v is None or (isinstance(v, list) and all(_is_text(one) for one in v)),
+        "committee",
+        'an object with "reviewers" ("auto" or a list of names) and '
+        '"rule" (majority, unanimity or supermajority p/q)',
+        _is_committee,
     ),
-    ("committee", 'an object with "reviewers" ("auto" or a list of names) and "rule"', _is_committee),
     ("workspace", 'an object with "share" (a list of folders below the project) and "setup"', _is_workspace),
     (
         "network",
@@ -208,167 +260,6 @@ _RULES = (
         lambda v: v is None or (isinstance(v, dict) and isinstance(v.get("check", False), bool)),
     ),
 )
-
-
-# --- the pointer --------------------------------------------------------------------------------------------
-
-
-def pointer_file(home: Home) -> Path:
-    """CONFIG/current-project.json."""
-    return home.config / "current-project.json"
-
-
-def read_pointer(home: Home) -> dict[str, Any]:
-    """Name, path, id and branch of the active project, and `known`: projects outside of PROJECTS."""
-    try:
-        raw = pointer_file(home).read_bytes()
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise OrkestraError(
-            EX_CONFIG, f"cannot read {printable(pointer_file(home))}: {error.strerror}"
-        ) from error
-    try:
-        where = printable(pointer_file(home))
-        data = jsonfile.parse(jsonfile.decode(raw, where), where)
-    except OrkestraError as error:
-        raise OrkestraError(EX_CONFIG, error.message, "write it anew: orkestra load NAME") from error
-    if not isinstance(data.get("path"), str) or not isinstance(data.get("name"), str):
-        raise OrkestraError(
-            EX_CONFIG,
-            f"{printable(pointer_file(home))}: expected name and path",
-            "write it anew: orkestra load NAME",
-        )
-    return data
-
-
-def point_to(home: Home, projects: Path, project: Project) -> None:
-    """Makes `project` the active one."""
-    make_folder(home.runtime, 0o700)
-    with locked(home.runtime / "pointer.lock"):
-        try:
-            known = _known(read_pointer(home))
-        except OrkestraError:
-            known = []
-        entry = {"name": project.name, "path": str(project.path), "id": project.id, "branch": project.branch}
-        known = [one for one in known if one["path"] != entry["path"] and os.path.isdir(one["path"])]
-        if project.path.parent != projects:
-            known.insert(0, entry)
-        write_atomic(pointer_file(home), dump({**entry, "known": known[:100]}))
-
-
-def _known(pointer: dict[str, Any]) -> list[dict[str, str]]:
-    """Projects outside of PROJECTS that were loaded at some time."""
-    entries = pointer.get("known", [])
-    if not isinstance(entries, list):
-        return []
-    good = [one for one in entries if isinstance(one, dict)]
-    return [one for one in good if all(isinstance(one.get(key), str) for key in ("name", "path", "branch"))]
-
-
-# --- which project ------------------------------------------------------------------------------------------
-
-
-def find(home: Home, projects: Path, wanted: str | None) -> Project:
-    """The project a command means: the wanted NAME or PATH, else the active one. Raises OrkestraError 78."""
-    pointer = read_pointer(home) if wanted is None else _pointer_or_nothing(home)
-    if wanted is None:
-        if not pointer:
-            raise OrkestraError(
-                EX_CONFIG,
-                "there is no active project",
-                "make one: orkestra new NAME, or: orkestra adopt PATH",
-            )
-        return _load_pointed(pointer)
-    if wanted == "":
-        raise OrkestraError(EX_USAGE, "the name of the project is empty")
-    is_path = "/" in wanted or wanted in (".", "..")
-    if not is_path:
-        if _looks_like_name(wanted) and (projects / wanted).is_dir():
-            return load(projects / wanted, _branch_of(pointer, projects / wanted))
-        for entry in _known(pointer):
-            if entry["name"] == wanted and os.path.isdir(entry["path"]):
-                return load(Path(entry["path"]), entry["branch"])
-        if not os.path.isdir(wanted):
-            raise OrkestraError(
-                EX_CONFIG,
-                f"there is no project '{printable(wanted[:200])}' in {printable(projects)}",
-                "orkestra list shows the projects; a project elsewhere is named by its path",
-            )
-    top = enclosing(Path(os.path.abspath(wanted)))
-    path = top or Path(os.path.abspath(wanted))
-    return load(path, _branch_of(pointer, path))
-
-
-def _looks_like_name(name: str) -> bool:
-    try:
-        names.check(name, "project")
-    except OrkestraError:
-        return False
-    return True
-
-
-def _pointer_or_nothing(home: Home) -> dict[str, Any]:
-    try:
-        return read_pointer(home)
-    except OrkestraError:
-        return {}
-
-
-def _branch_of(pointer: dict[str, Any], path: Path) -> str:
-    """The branch remembered for the project at `path`, for a checkout that is on another branch just now."""
-    real = os.path.realpath(path)
-    for entry in (pointer, *_known(pointer)):
-        if entry.get("path") == real:
-            return str(entry.get("branch", ""))
-    return ""
-
-
-def _load_pointed(pointer: dict[str, Any]) -> Project:
-    path = Path(pointer["path"])
-    if not path.is_dir():
-        raise OrkestraError(
-            EX_CONFIG,
-            f"the active project {printable(pointer['name'])} is no longer at {printable(path)}",
-            "moved? orkestra load NEW-PATH",
-        )
-    branch = pointer.get("branch", "")
-    return load(path, branch if isinstance(branch, str) else "")
-
-
-def enclosing(folder: Path) -> Path | None:
-    """The top folder of the Orkestra project that `folder` lies in, or None. Asks no Git."""
-    folder = Path(os.path.realpath(folder))
-    for candidate in (folder, *folder.parents):
-        if (candidate / ".git").exists():
-            try:
-                ours = b'"orkestra.project/' in (candidate / FILE).read_bytes()
-            except OSError:
-                ours = False
-            return candidate if ours else None
-    return None
-
-
-def all_projects(home: Home, projects: Path) -> list[Project | OrkestraError]:
-    """Every project of PROJECTS and those known elsewhere; one that cannot be read is given as its error."""
-    pointer = _pointer_or_nothing(home)
-    try:
-        folders = sorted(one for one in projects.iterdir() if one.is_dir() and not one.name.startswith("."))
-    except OSError:
-        folders = []
-    folders += [Path(entry["path"]) for entry in _known(pointer) if os.path.isdir(entry["path"])]
-    found: list[Project | OrkestraError] = []
-    seen: set[str] = set()
-    for folder in folders:
-        real = os.path.realpath(folder)
-        if real in seen:
-            continue
-        seen.add(real)
-        try:
-            found.append(load(folder, _branch_of(pointer, folder)))
-        except OrkestraError as error:
-            found.append(error)
-    return found
 
 
 def prepare_logs(project: Project) -> None:

@@ -1,11 +1,14 @@
-"""Git as a plain child process: for what must be answered fast, without GitPython's start-up."""
+"""Git in a person's repository, with that person's settings; and how any Git is called.
+
+A plain child process: for what must be answered fast, without GitPython's start-up.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from orkestra_shim.errors import EX_CANNOT_WRITE, EX_CONFIG, EX_DATA, EX_UNAVAILABLE, OrkestraError
@@ -43,28 +46,26 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return env
 
 
-def run(
-    folder: Path, *arguments: str, stdin: bytes | None = None, env: Mapping[str, str] | None = None
+def call(
+    command: Sequence[str], env: Mapping[str, str], stdin: bytes = b"", cwd: Path | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Runs `git -C folder arguments`; the caller looks at the exit code. Raises 69 when there is no Git."""
-    command = ["git", "-C", str(folder), *SAFE, *arguments]
+    """Runs a Git command; the caller looks at the exit code. Raises 69 when there is no Git."""
     try:
-        return subprocess.run(
-            command,
-            input=b"" if stdin is None else stdin,
-            capture_output=True,
-            env=environment(env),
-            check=False,
-        )
+        return subprocess.run(command, input=stdin, capture_output=True, env=env, cwd=cwd, check=False)
     except FileNotFoundError as error:
         raise OrkestraError(
             EX_UNAVAILABLE, "Git is not installed", "install it: apt-get install git"
         ) from error
 
 
-def text(
-    folder: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None
-) -> str:
+def run(
+    folder: Path, *arguments: str, stdin: bytes = b"", env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Runs `git -C folder arguments`; the caller looks at the exit code. Raises 69 when there is no Git."""
+    return call(["git", "-C", str(folder), *SAFE, *arguments], environment(env), stdin)
+
+
+def text(folder: Path, *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes = b"") -> str:
     """Output of a Git command that has to work, without its last newline. Raises OrkestraError otherwise."""
     done = run(folder, *arguments, env=env, stdin=stdin)
     if done.returncode != 0:
@@ -85,6 +86,11 @@ def failure(folder: Path, done: subprocess.CompletedProcess[bytes]) -> OrkestraE
     if re.search(r"No space left|Read-only file system|Permission denied|unable to (write|create)", said):
         return OrkestraError(EX_CANNOT_WRITE, f"cannot write in {folder}: {first.removeprefix('fatal: ')}")
     return OrkestraError(EX_DATA, f"Git said about {folder}: {first.removeprefix('fatal: ')}")
+
+
+def common_dir(folder: Path) -> Path:
+    """The Git folder of a repository; of a linked worktree the one that all share. Raises OrkestraError."""
+    return Path(text(folder, "rev-parse", "--path-format=absolute", "--git-common-dir"))
 
 
 def version() -> tuple[int, int]:

@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import files, journal, queue, records, watch
+from . import files, journal, project, queue, records, watch
 from .agents import Agents
 from .edits import Edits
 from .errors import EX_DATA, OrkestraError
 from .ledger import Ledger
 from .prompts import Redactor
-from .surroundings import PROJECT_FILE, Surroundings, read_project
+from .surroundings import Surroundings
 from .tasks import Task
 from .taskstate import TaskState
 
@@ -35,8 +35,8 @@ class Run:
                 f"the project has no branch {here.branch!r}",
                 "name an existing branch in config/project.json",
             )
-        file = watch.QueueFile(here.project, here.git, here.branch)
-        self.project = read_project(here.project / PROJECT_FILE, here.git, here.branch, file.on_branch())
+        file = watch.QueueFile(here.checkout)
+        self.project = project.parse(here.project, *here.checkout.read(str(project.FILE)))
         self.branch = records.read_branch(here.git, head)
         self.ledger = Ledger(self.branch, files.make_below(here.runtime, "records", mode=0o700))
         self.agents = Agents(here.scripts, here.config, here.keys)

@@ -8,26 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from orkestra_shim.errors import EX_CONFIG, OrkestraError
-from orkestra_shim.home import PACKAGE, Home
+from orkestra_shim.home import PACKAGE, Home, scripts_folder
 from orkestra_shim.settings import Value
-
-
-def folder(home: Home) -> Path:
-    """SCRIPTS: named by the environment, else in the package (pip), else in the checkout. Raises 78."""
-    named = os.environ.get("ORKESTRA_SCRIPTS", "")
-    for candidate in (
-        Path(named) if named.startswith("/") else None,
-        PACKAGE / "SCRIPTS",
-        home.root / "SCRIPTS",
-    ):
-        if candidate is not None and (candidate / "CORE").is_dir():
-            return candidate
-    raise OrkestraError(EX_CONFIG, f"Orkestra's scripts are not in {home.root}", "install Orkestra anew")
 
 
 def find(home: Home, name: str) -> Path:
     """The script `AREA/name.sh`. Raises OrkestraError 78 when the installation lacks it."""
-    path = folder(home) / name
+    path = scripts_folder(home.root) / name
     if not path.is_file():
         raise OrkestraError(
             EX_CONFIG, f"Orkestra's script {name} is missing in {path.parent}", "install Orkestra anew"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orkestra_shim import home as home_module
-from orkestra_shim import project, settings
+from orkestra_shim import projects, settings
 from orkestra_shim.home import Home
 from orkestra_shim.project import Project
 from orkestra_shim.settings import Value
@@ -32,7 +32,7 @@ class Session:
 
         A line on stderr says so when the current folder belongs to another project.
         """
-        found = project.find(self.home, self.projects, wanted)
+        found = projects.find(self.home, self.projects, wanted)
         if wanted is None and not quiet:
             _warn_elsewhere(found)
         return found
@@ -46,7 +46,7 @@ def open_session() -> Session:
 
 def _warn_elsewhere(found: Project) -> None:
     try:
-        here = project.enclosing(Path.cwd())
+        here = projects.enclosing(Path.cwd())
     except OSError:
         return
     if here is None or os.path.realpath(here) == str(found.path):

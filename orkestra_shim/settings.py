@@ -182,6 +182,11 @@ def api_keys(home: Home) -> dict[str, str]:
     """
     path = home.config / "api-keys.env"
     need_private(path)
+    return read_keys(path)
+
+
+def read_keys(path: Path) -> dict[str, str]:
+    """Names and values of a keys file that are not empty, taken literally. Raises 78 for what is no key."""
     return {line.key: line.text for line in _read(path, "key") if line.text}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import canonical, changes, committee, records
+from . import canonical, changes, committee, records, repo
 from .errors import EX_DATA, OrkestraError
 from .plumbing import Git
 
@@ -35,10 +35,7 @@ class Report:
 
 def verify(repo_path: Path, branch: str, since: str | None = None) -> Report:
     """Check every record on a branch of a project. Raises 65 for a project or commit that there is not."""
-    git_dir = changes.git_directory(repo_path)
-    if git_dir is None:
-        raise OrkestraError(EX_DATA, f"{repo_path} is not a Git repository")
-    git = Git(git_dir)
+    git = Git(repo.common_dir(repo_path))
     head = git.commit(f"refs/heads/{branch}") or git.commit(f"refs/remotes/origin/{branch}")
     if head is None:
         raise OrkestraError(EX_DATA, f"the project has no branch {branch!r}")

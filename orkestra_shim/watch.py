@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from pathlib import Path
 
 from . import canonical, jsonfile, queue
-from .errors import EX_DATA, OrkestraError
-from .plumbing import Git
+from .checkout import Checkout
 
 EVERY = 1.0  # seconds between two looks when nothing else happens
 
@@ -16,22 +14,12 @@ EVERY = 1.0  # seconds between two looks when nothing else happens
 class QueueFile:
     """The version last read, and whether there is a newer one."""
 
-    def __init__(self, project: Path, git: Git, branch: str) -> None:
-        self.path = project / queue.FILE
-        self._git = git
-        self._ref = f"ref: refs/heads/{branch}"
-        self._branch = branch
-        self._head_file = _head_file(project)
+    def __init__(self, checkout: Checkout) -> None:
+        self.path = checkout.path / queue.FILE
+        self._checkout = checkout
         self._seen: tuple[int, int, int] | None = None
         self._looked = 0.0
         self._digest = ""
-
-    def on_branch(self) -> bool:
-        """Whether the checkout is on the project's branch: only then do hand edits count."""
-        try:
-            return self._head_file.read_text(encoding="utf-8", errors="replace").strip() == self._ref
-        except OSError:
-            return False
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:
@@ -42,15 +30,9 @@ class QueueFile:
 
     def first(self) -> queue.Document:
         """The queue as the run begins: the checkout's file, or the branch's if the checkout is on another."""
-        if self.on_branch() and self.path.is_file():
+        if self._checkout.on_branch():
             self._seen = self._stamp()
-            data = jsonfile.read_bytes(self.path)
-        else:
-            code, data, _ = self._git.attempt("cat-file", "blob", f"refs/heads/{self._branch}:{queue.FILE}")
-            if code != 0:
-                raise OrkestraError(
-                    EX_DATA, f"the branch {self._branch} has no {queue.FILE}", "orkestra adopt makes one"
-                )
+        data, _ = self._checkout.read(queue.FILE)
         self._digest = canonical.sha256(data)
         text = jsonfile.decode(data, queue.FILE)
         del data  # a queue of 100,000 tasks is 60 MB of text
@@ -66,7 +48,7 @@ class QueueFile:
             return None
         self._looked = time.monotonic()
         stamp = self._stamp()
-        if stamp is None or stamp == self._seen or not self.on_branch():
+        if stamp is None or stamp == self._seen or not self._checkout.on_branch():
             return None
         self._seen = stamp
         try:
@@ -88,11 +70,3 @@ class QueueFile:
     def forget(self) -> None:
         """Read the file again at the next look, whatever it says."""
         self._seen, self._digest, self._looked = None, "", 0.0
-
-
-def _head_file(project: Path) -> Path:
-    dot_git = project / ".git"
-    if dot_git.is_file():  # a linked worktree
-        told = dot_git.read_text(encoding="utf-8", errors="replace").strip()
-        return (project / told.removeprefix("gitdir: ")) / "HEAD"
-    return dot_git / "HEAD"

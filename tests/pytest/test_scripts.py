@@ -13,7 +13,7 @@ import pytest
 from orkestra_shim import scripts
 from orkestra_shim.cli import main
 from orkestra_shim.errors import EX_CONFIG, OrkestraError
-from orkestra_shim.home import Home, find
+from orkestra_shim.home import find, scripts_folder
 
 FAKE = """#!/usr/bin/env bash
 trap 'printf "told INT\\n"' INT
@@ -22,7 +22,7 @@ printf 'ready %s\\n' "$*"
 printf 'to stderr\\n' >&2
 sleep 60 &
 wait "$!"
-kill "$!"
+kill "$!" 2>/dev/null
 printf 'last words'
 exit 17
 """
@@ -46,7 +46,7 @@ def test_the_environment_goes_first_then_the_checkout(
     home = find()
     assert scripts.find(home, "CORE/orchestrator.sh") == fake
     monkeypatch.setenv("ORKESTRA_SCRIPTS", "relative/is/not/taken")
-    assert scripts.folder(home) == framework / "SCRIPTS"
+    assert scripts_folder(home.root) == framework / "SCRIPTS"
 
 
 def test_a_missing_script_is_named(fake: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_missing_script_is_named(fake: Path) -> None:
 
 def test_no_scripts_at_all(place: Path) -> None:
     with pytest.raises(OrkestraError):
-        scripts.folder(Home(root=place, folder=place))
+        scripts_folder(place)
 
 
 FOLLOW = """

@@ -515,12 +515,17 @@ def test_signals_and_the_death_of_the_orchestrator_end_it(place: Path) -> None:
     assert store.failure() == (0, "")
 
 
+SETTINGS = (
+    '{"format": "orkestra.project/1", "id": "0123456789ab", "name": "a", "branch": "main", "agents": []}'
+)
+
+
 @pytest.mark.parametrize(
     ("file", "content", "code", "word"),
     [
         ("config/task-queue.json", "{", 65, "config/task-queue.json:1:2"),
         ("config/project.json", "[]", 65, "object"),
-        ("config/project.json", '{"agents": "x"}', 78, "agents"),
+        ("config/project.json", SETTINGS.replace("[]", '"x"'), 65, "agents"),
         ("logs/execution", None, 73, "is not a folder"),
     ],
 )
