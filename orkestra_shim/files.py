@@ -47,6 +47,19 @@ def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, sync: bool = 
         raise cannot_write(path, error) from None
 
 
+def exchange(one: Path, other: Path) -> None:
+    """Swap two files of one folder in a single step (renameat2, Linux 3.15). Raises OSError."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other), _RENAME_EXCHANGE) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), str(one))
+
+
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
+
+
 def _sync_folder(folder: Path) -> None:
     """Makes the names in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

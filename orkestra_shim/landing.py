@@ -11,6 +11,8 @@ from .errors import EX_INTERNAL, OrkestraError
 from .run import Run
 from .work import Reply, Work
 
+_EDITED_TRIES = 5  # somebody saves the queue just then: taken in, and once more
+
 
 class Landings:
     """draw, record, landed; finish and recorded."""
@@ -127,18 +129,35 @@ class Landings:
         return str(lines), manifest, message
 
     def _queue_line(self, name: str) -> list[str]:
-        """The manifest line of the queue's checkpoint; none when there is nothing new or it was refused."""
-        run = self.run
-        self._checkpoint = None
-        if run.edits.problem:
+        """The manifest line of the queue's checkpoint; none when there is nothing new or it was refused.
+
+        Where the checkout is on the branch its file is replaced first: it may hold edits that are not
+        committed, which are in the checkpoint, and the landing then finds it as it will be.
+        """
+        file = self.run.edits.file
+        for _ in range(_EDITED_TRIES):
+            self._checkpoint = self._new_queue()
+            if self._checkpoint is None:
+                return []
+            if not self.run.here.checkout.on_branch() or file.put(self._checkpoint):
+                break
+            self.run.edits.take_in(now=True)
+        else:
+            self._checkpoint = None
             return []
-        tasks = [checkpoint(task.raw, task.status, task.reason) for task in run.queue.tasks]
-        if all(new is task.raw for new, task in zip(tasks, run.queue.tasks, strict=True)):
-            return []
-        self._checkpoint = jsonfile.dump({**run.queue.document.top, "tasks": tasks})
-        source = run.ledger.folder / "task-queue.json"
+        source = self.run.ledger.folder / "task-queue.json"
         files.write_plain(source, self._checkpoint)
         return [f"{queue.FILE}\t{source}\n"]
+
+    def _new_queue(self) -> bytes | None:
+        """The queue file with the statuses as they are; None when it says so already or was refused."""
+        run = self.run
+        tasks = [checkpoint(task.raw, task.status, task.reason) for task in run.queue.tasks]
+        if run.edits.problem or all(
+            new is task.raw for new, task in zip(tasks, run.queue.tasks, strict=True)
+        ):
+            return None
+        return jsonfile.dump({**run.queue.document.top, "tasks": tasks})
 
     def recorded(self, head: str) -> Reply:
         """What finish handed out stands on the branch."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import canonical, jsonfile, queue
+from . import canonical, files, jsonfile, queue
 from .checkout import Checkout
 
 EVERY = 1.0  # seconds between two looks when nothing else happens
@@ -66,6 +66,29 @@ class QueueFile:
     def wrote(self, digest: str) -> None:
         """We replaced the file ourselves: that version is known."""
         self._digest, self._seen = digest, self._stamp()
+
+    def put(self, data: bytes) -> bool:
+        """Replace the checkout's file, unless somebody has written it since it was last read.
+
+        A checkout that is on another branch is left alone: that is no failure. The old file is looked
+        at after it has been swapped out, so that an editor that saves in just that moment loses
+        nothing: its version goes back, and the answer is False. Raises 73.
+        """
+        if not self._checkout.on_branch():
+            return True
+        spare = self.path.with_name(f".{self.path.name}.orkestra")
+        try:
+            files.write_plain(spare, data, 0o644)
+            files.exchange(spare, self.path)
+            if canonical.sha256(spare.read_bytes()) != self._digest:
+                files.exchange(spare, self.path)
+                return False
+        except OSError as error:
+            raise files.cannot_write(self.path, error) from None
+        finally:
+            spare.unlink(missing_ok=True)
+        self.wrote(canonical.sha256(data))
+        return True
 
     def forget(self) -> None:
         """Read the file again at the next look, whatever it says."""

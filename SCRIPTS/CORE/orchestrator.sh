@@ -104,7 +104,23 @@ run::open_store() {
     STORE_PID=''
     exit "$((status == 0 ? EX_INTERNAL : status))"
   fi
+  # shellcheck disable=SC2034  # for store.bash
+  STORE_ON_LOST=run::store_lost
   store::connect control
+}
+
+# The store's own words are printed before it is gone; its exit is ours.
+run::store_lost() {
+  local status=0
+  wait "$STORE_PID" || status=$?
+  run::store_ended "$status"
+}
+
+run::store_ended() {
+  STORE_PID=''
+  log::write error "the store ended with $1"
+  (($1 == 0 || $1 > 128)) || exit "$1"
+  die "$EX_INTERNAL" "the store of this run is gone (exit $1)" "start again: nothing that landed is lost"
 }
 
 # The project's own check on the branch as it is: a red one is nobody's fault later.
@@ -153,8 +169,7 @@ run::work() {
       # A signal, not a child. Those who are told to stop end by themselves, within the grace period.
       [[ -z $STOP_SIGNAL ]] || run::stop_workers
     elif [[ $pid == "$STORE_PID" ]]; then
-      STORE_PID=''
-      die "$((status == 0 ? EX_INTERNAL : status))" "the store of this run ended (exit $status): nothing that landed is lost" "start again"
+      run::store_ended "$status"
     else
       run::buried "$pid" "$status"
     fi

@@ -173,6 +173,18 @@ def test_a_persons_edit_in_the_way_waits_and_is_never_overwritten(world: World) 
     assert [event["event"] for event in events].count("worked") == 1
 
 
+def test_edits_of_the_queue_are_committed_with_its_status_when_the_run_ends(world: World) -> None:
+    project = world.new("queue", [])
+    added = world.orkestra("task", "add", "Write b", "--id", "b", "--command", "echo b >b")
+    assert added.returncode == 0, added.stderr
+    done = project.start()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "kept for the next" not in done.stderr
+    assert project.git("status", "--porcelain") == ""
+    tasks = json.loads(project.file("config/task-queue.json") or "")["tasks"]
+    assert [(task["id"], task["status"]) for task in tasks if task["id"] == "b"] == [("b", "completed")]
+
+
 def test_a_persons_commit_in_the_middle_of_a_run_is_a_new_base(world: World) -> None:
     latch = "while ! test -e go; do sleep 0.05; done; rm go; echo a >a"
     project = world.new("commits", [task("a", latch, inputs=[])])

@@ -62,6 +62,9 @@ store::_refused() {
   die "$code" "${STORE_REPLY[1]:-the store refused a request}" "${STORE_REPLY[2]:-}"
 }
 
+# What the store's own words say about it comes first, where this process can wait for them.
+STORE_ON_LOST=:
 store::_lost() {
+  "$STORE_ON_LOST"
   die "$EX_INTERNAL" "the store of this run is gone" "start again: nothing that landed is lost"
 }
