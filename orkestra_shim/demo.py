@@ -10,7 +10,7 @@ from typing import Any
 from orkestra_shim import board, create, project, projects, scripts
 from orkestra_shim.adopt import ask_in_terminal
 from orkestra_shim.board import Board
-from orkestra_shim.cli import say
+from orkestra_shim.commands import say
 from orkestra_shim.errors import EX_DATA, EX_HELD, OrkestraError
 from orkestra_shim.project import Project
 from orkestra_shim.session import Session

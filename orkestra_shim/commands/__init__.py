@@ -1,0 +1,57 @@
+"""The commands, a module for each noun; and what they share: options, the session, what they print.
+
+Heavy modules are imported where they are used: `orkestra --help` reads every module here.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from orkestra_shim.session import Session
+
+with_project = click.option(
+    "--project", "wanted", metavar="NAME|PATH", help="Another project than the active one."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+def session() -> Session:
+    """Home and settings of this call."""
+    from orkestra_shim.session import open_session
+
+    return open_session()
+
+
+def say(text: object = "", err: bool = False) -> None:
+    """A line for people; what could move a terminal's cursor is shown escaped."""
+    from orkestra_shim.text import printable
+
+    print("\n".join(map(printable, str(text).split("\n"))), file=sys.stderr if err else sys.stdout)
+
+
+def say_json(value: object) -> None:
+    """A value for programs."""
+    import json
+
+    print(json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "replace").decode("utf-8"))
+
+
+def task_line(row: dict[str, Any], width: int) -> str:
+    """A row of the board for people; `width` of the column of ids."""
+    more = ""
+    if row.get("waits_for"):
+        more = " (waits for " + ", ".join(row["waits_for"]) + ")"
+    elif row["reason"]:
+        more = f" ({row['reason'].splitlines()[0][:160]})"
+    elif row["state"] == "in_progress":
+        more = f" ({row.get('worker', '')}, try {row.get('try', 1)})"
+    return f"{row['state']:<11}  {row['id']:<{width}}  {' '.join(row['title'].split())}{more}"
+
+
+def is_terminal() -> bool:
+    """Whether a question can be asked."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()

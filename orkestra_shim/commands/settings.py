@@ -1,0 +1,72 @@
+"""config ...: the settings in force."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from orkestra_shim.commands import as_json, say, say_json, session
+from orkestra_shim.errors import EX_USAGE, OrkestraError
+
+if TYPE_CHECKING:
+    from orkestra_shim.session import Session
+
+
+@click.group(invoke_without_command=True)
+@as_json
+@click.pass_context
+def config(context: click.Context, as_json: bool) -> None:
+    """Show or change the settings."""
+    if context.invoked_subcommand is not None:
+        return
+    now = session()
+    if as_json:
+        say_json(
+            {
+                "home": str(now.home.folder),
+                "framework": str(now.home.root),
+                "settings": {
+                    key: {"value": one.text, "source": one.source} for key, one in now.values.items()
+                },
+                "keys": _key_names(now),
+            }
+        )
+        return
+    say(f"home       {now.home.folder}")
+    say(f"framework  {now.home.root}")
+    width = max(map(len, now.values))
+    for key, one in now.values.items():
+        say(f"{key:<{width}}  {one.text or '(empty)'}  [{one.source}]")
+    keys = _key_names(now)
+    say("keys: " + (", ".join(keys) if keys else f"none in {now.home.config / 'api-keys.env'}"))
+
+
+def _key_names(now: Session) -> list[str]:
+    from orkestra_shim import settings
+
+    return sorted(settings.api_keys(now.home))
+
+
+@config.command(name="get")
+@click.argument("key")
+def config_get(key: str) -> None:
+    """Print the value of one setting."""
+    values = session().values
+    if key not in values:
+        raise OrkestraError(EX_USAGE, f"unknown setting {key}", "known settings: " + ", ".join(values))
+    say(values[key].text)
+
+
+@config.command(name="set")
+@click.argument("key")
+@click.argument("value")
+def config_set(key: str, value: str) -> None:
+    """Write one setting into CONFIG/settings.env."""
+    from orkestra_shim import settings
+
+    now = session()
+    settings.put(now.home, key, value)
+    say(f"{key} is set in {now.home.config / 'settings.env'}")
+    if settings.load(now.home)[key].source == "environment":
+        say(f"note: the environment has another value of {key}, which wins", err=True)
