@@ -10,7 +10,7 @@
 # Environment: ORKESTRA_GIT_DIR ORKESTRA_GRACE.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log process git
+use log process git workspace
 
 readonly PROGRAM_SECONDS=120 # bound on all program reviewers together
 
@@ -91,7 +91,10 @@ main() {
     vote::lay_out "$attempt" "$workspace" "$5" "$workspace/material"
     vote::ask_programs "$folder" "$workspace/material" "${programs[@]}"
   fi
-  ((${#agents[@]} == 0)) || vote::ask_agents "$folder" "$workspace" "${agents[@]}"
+  if ((${#agents[@]} > 0)); then
+    workspace::show "$workspace" "$5"
+    vote::ask_agents "$folder" "$workspace" "${agents[@]}"
+  fi
   [[ -z $PROCESS_STOPPING ]] || exit 143
 }
 

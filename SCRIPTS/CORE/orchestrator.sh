@@ -214,7 +214,8 @@ run::stop_workers() {
 
 run::kill_all() {
   local pid
-  disown -a # or Bash tells a person, with a line number, what was killed here
+  # Otherwise Bash tells a person, with a line number, what was killed here.
+  disown -a
   for pid in "${!WORKER_OF[@]}" ${STORE_PID:+"$STORE_PID"}; do kill -KILL -- "-$pid" 2>/dev/null || :; done # as above
 }
 

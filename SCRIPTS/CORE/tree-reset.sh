@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Summary: Makes a workspace's tree equal a commit. Runs inside the sandbox: the tree is hostile ground.
-# Usage: tree-reset.sh GIT_DIR TREE COMMIT cold|warm|switch BRANCH OBJECTS
+# Usage: tree-reset.sh GIT_DIR TREE COMMIT cold|warm|switch|exact BRANCH OBJECTS
 #   cold    everything that is not of the commit goes
 #   warm    ignored files stay (build caches)
 #   switch  only what is tracked changes, and the tree's own .git stays (a merge brought into place)
+#   exact   the same, and what is neither tracked nor ignored goes (what a check left, before reviewers look)
 # Exit: 0; anything else: the tree could not be brought there, and the caller makes it anew.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
@@ -30,10 +31,13 @@ main() {
   cd -- "$tree"
   export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1
   local ours=(git "${GIT_SETTINGS[@]}" -c core.fsync=none --git-dir="$git_dir" --work-tree=.)
-  if [[ $mode == switch ]]; then
-    "${ours[@]}" read-tree --reset -u "$commit"
-    return
-  fi
+  case $mode in
+    switch | exact)
+      "${ours[@]}" read-tree --reset -u "$commit"
+      [[ $mode == switch ]] || "${ours[@]}" clean -ffdq
+      return
+      ;;
+  esac
   rm -rf -- .git
   "${ours[@]}" read-tree --reset -u "$commit"
   case $mode in

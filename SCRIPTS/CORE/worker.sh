@@ -230,7 +230,11 @@ worker::as_gated() {
       worker::tell "needs a person: ${GATED[1]}"
       NEXT=''
       ;;
-    *) worker::fail "${GATED[1]}" ;;
+    *)
+      # It may have been refused for a key in it: what is kept in the logs does not hold it.
+      [[ ! -s ${ORKESTRA_SECRETS_FILE:-} ]] || "$ORKESTRA_SCRIPTS/SAFETY/redact.sh" "$ATTEMPT/diff.patch"
+      worker::fail "${GATED[1]}"
+      ;;
   esac
 }
 

@@ -4,6 +4,7 @@
 #        workspace.sh take W ATTEMPT BASE          prints `TREE FILES PATCH-ID AGENT-COMMIT`
 #        workspace.sh measure W ATTEMPT BASE TREE  prints `TREE FILES PATCH-ID -`
 #        workspace.sh merge W BASE TREE HEAD       prints `TREE`; exit 1: they conflict, prints the files
+#        workspace.sh show W TREE                  the working tree becomes exactly TREE, for reviewers to look at
 #        workspace.sh keep W TASK TRY BASE TREE [AGENT-COMMIT]   prints the commit
 #   W is the workspace's folder: git/ (our Git directory, which no agent sees), tree/ (the agent's), quarantine/.
 #   ATTEMPT is the attempt's folder: diff.patch and changes.raw are written there.
@@ -17,8 +18,8 @@ use workspace
 main() {
   local verb=${1:-}
   case $verb in
-    prepare | take | measure | merge | keep) shift ;;
-    *) die "$EX_USAGE" "workspace.sh: '$verb' is none of prepare, take, measure, merge, keep" ;;
+    prepare | take | measure | merge | show | keep) shift ;;
+    *) die "$EX_USAGE" "workspace.sh: '$verb' is none of prepare, take, measure, merge, show, keep" ;;
   esac
   "workspace::$verb" "$@"
 }

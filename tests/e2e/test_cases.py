@@ -295,6 +295,8 @@ def test_a_gate_refuses_what_would_land_without_it(world: World, gate: str, comm
     assert guarded.file("src/x") is None
     assert gate in json.dumps(guarded.outcomes()[-1])
     assert KEY not in json.dumps(guarded.outcomes()) and KEY not in done.stdout + done.stderr
+    for file in (guarded.path / "logs").rglob("*"):
+        assert not file.is_file() or KEY.encode() not in file.read_bytes(), file
 
     open_world = world.weakened(f"SCRIPTS/SAFETY/gates/{gate}")
     unguarded = open_world.new("unguarded", tasks, committee={"reviewers": ["size"]})

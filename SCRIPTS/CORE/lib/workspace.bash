@@ -137,6 +137,11 @@ workspace::merge() {
   printf '%s\n' "${lines[0]}"
 }
 
+# What reviewers look at is the tree they vote on, not what a check has made of it since.
+workspace::show() {
+  workspace::_inside "$1" tree-reset.sh "$1/git" "$1/tree" "$2" exact "$ORKESTRA_BRANCH" "$ORKESTRA_GIT_DIR/objects"
+}
+
 # Unlanded work stays reachable under refs/orkestra/attempts/TASK/TRY, on top of what the agent itself committed.
 workspace::keep() {
   local task=$2 try=$3 base=$4 tree=$5 own=${6:--} parent commit

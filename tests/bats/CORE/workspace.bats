@@ -127,6 +127,19 @@ files_of() { git -C "$PROJECT" -c core.quotePath=false ls-tree -r --name-only "$
   [[ $(files_of "$commit") == *one*two* ]]
 }
 
+@test "reviewers are shown the tree itself, not what a check made of it" {
+  echo 'cache/' >"$PROJECT/.gitignore"
+  git -C "$PROJECT" commit -qam ignore
+  BASE=$(head_of_project)
+  workspace prepare "$W" "$BASE"
+  echo mine >"$W/tree/mine"
+  take
+  echo changed >"$W/tree/mine" && echo left >"$W/tree/left" && mkdir "$W/tree/cache" && echo warm >"$W/tree/cache/x"
+  rm "$W/tree/README.md"
+  workspace show "$W" "$TREE"
+  [[ $(<"$W/tree/mine") == mine && ! -e $W/tree/left && -e $W/tree/README.md && -e $W/tree/cache/x ]]
+}
+
 # --- hostile trees: what an agent left to run code in whoever looks at it ---
 
 @test "a filter, a hook, an fsmonitor and an alternate in the agent's .git run nothing outside" {
