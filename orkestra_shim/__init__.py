@@ -1,3 +1,16 @@
-"""Orkestra's Python side: the command, the store, and what both need to read."""
+"""Orkestra's Python side: the command, the store, and what both need to read.
+
+The command: `cli`, `commands`, `session`; `create`, `adopt` (with `suggest`), `editing`, `board`, `demo`,
+`doctor`, `verify` (with `landed`, `changes`, `report`), and `scripts`, which hands over to Bash (`context`
+tells it where).
+
+The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
+`surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `journal`, `taskstate`,
+`ledger`, `agents`, `summary`. A try of a task is a `work`; it goes through `attempt`, `review`
+(`committee`, `ballots`, `votes`) and `landing` or `endings`, with `tickets`, `prompts` and `evidence`.
+
+Both: `home`, `settings`, `project`, `projects`, `checkout`, `records`, `canonical`; at the bottom `errors`,
+`text`, `names`, `files`, `jsonfile`, `jq`, `repo` (a person's Git) and `plumbing` (Git for records).
+"""
 
 __version__ = "0.1.0"

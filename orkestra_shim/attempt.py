@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import canonical, evidence, files, tickets, wire
 from .endings import Endings
-from .errors import OrkestraError
+from .errors import EX_DATA, EX_LIMITED, EX_LOGIN, EX_TIMEOUT, EX_UNAVAILABLE, OrkestraError
 from .evidence import Result
 from .review import Review
 from .run import Run
@@ -69,9 +69,9 @@ class Attempts:
             usd_micros=result.usd_micros,
         )
         said = run.redact(clean(result.error or result.problem).strip())[:_SAID]
-        if code == 75:
+        if code == EX_LIMITED:
             return self._limited(work, result, said or "limited")
-        if code in (69, 77):
+        if code in (EX_UNAVAILABLE, EX_LOGIN):
             return self._unavailable(work, code, said)
         work.verdict = _fault(work, code, said)
         return ("failed", work.verdict) if work.verdict else ("done",)
@@ -84,9 +84,9 @@ class Attempts:
 
     def _unavailable(self, work: Work, code: int, said: str) -> Reply:
         why = said or evidence.tail(work.folder / "output.log", _SAID)
-        why = why or ("not logged in" if code == 77 else "not available")
+        why = why or ("not logged in" if code == EX_LOGIN else "not available")
         agent = self.run.agents.get(work.agent)
-        if code == 77 and agent.keys:
+        if code == EX_LOGIN and agent.keys:
             why += f" (log in anew, or put a valid {agent.keys[0]} into CONFIG/api-keys.env)"
         agent.problem = why
         self.run.journal.append("unavailable", agent=work.agent, why=why)
@@ -139,9 +139,9 @@ class Attempts:
 def _fault(work: Work, code: int, said: str) -> str:
     """Why the agent's work is not taken, '' when it is."""
     because = f": {said}" if said else ""
-    if code == 124:
+    if code == EX_TIMEOUT:
         return f"the agent timed out after {work.task.raw.get('timeout', DEFAULT_TIMEOUT)} seconds"
-    if code == 65:
+    if code == EX_DATA:
         return f"the agent's output cannot be read{because}"
     if code != 0:
         return f"the agent failed (exit {code}){because}"

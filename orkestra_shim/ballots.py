@@ -12,11 +12,18 @@ from typing import Any
 
 from . import canonical, evidence, files, wire
 from .committee import valid_ballot
+from .errors import EX_DATA, EX_LIMITED, EX_LOGIN, EX_TIMEOUT, EX_UNAVAILABLE
 from .journal import now
 
 REASON_LIMIT = 4000  # characters
 _PROGRAM_EXITS = {0: "approve", 10: "revise", 11: "reject", 12: "abstain"}
-_AGENT_EXITS = {65: "bad output", 69: "not available", 75: "limited", 77: "not logged in", 124: "timed out"}
+_AGENT_EXITS = {
+    EX_DATA: "bad output",
+    EX_UNAVAILABLE: "not available",
+    EX_LIMITED: "limited",
+    EX_LOGIN: "not logged in",
+    EX_TIMEOUT: "timed out",
+}
 
 
 def read(

@@ -4,7 +4,7 @@
 
 Each client has a pair of FIFOs in RUNDIR, NAME.req and NAME.rep; `control` is the orchestrator. A line
 is a request or its reply (wire.py). A claim is answered when there is something to do, so nobody polls.
-The store itself wakes up by itself only while a claim waits and there is something to watch.
+The store wakes up by itself only while a claim waits and there is something to watch.
 """
 
 from __future__ import annotations
@@ -12,109 +12,38 @@ from __future__ import annotations
 import gc
 import os
 import re
-import selectors
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import errors, files, tickets, wire
+from . import files, tickets, wire
 from .attempt import Attempts
 from .endings import Endings
 from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
 from .journal import LogLost
 from .landing import Landings
+from .pipes import CONTROL, Client, Loop
 from .review import Review
 from .run import Run
 from .summary import summary
 from .surroundings import Surroundings
-from .work import Place, Reply, Work
+from .work import Place, Reply
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,31}\Z")
-_LOST_AFTER = 1 << 20  # bytes of replies that a client did not read
-
-
-class Client:
-    """One end of a pair of FIFOs."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        """Makes the pair. Raises 73."""
-        self.name = name
-        self.work: Work | None = None
-        self.ended = False  # its last task was put back or recorded: a late word about it is no error
-        self.claim = ""  # number of a claim that waits for an answer
-        self._in, self.out = b"", b""
-        self._skipping = False
-        self.paths = [folder / f"{name}.req", folder / f"{name}.rep"]
-        try:
-            for path in self.paths:
-                path.unlink(missing_ok=True)
-                os.mkfifo(path, 0o600)
-            self.fd = os.open(self.paths[0], os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            # Read and write: opening never waits for the client; its death shows at the request pipe.
-            self.reply_fd = os.open(self.paths[1], os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            raise OrkestraError(
-                errors.EX_CANNOT_WRITE, f"cannot make {self.paths[0]}: {error.strerror}"
-            ) from None
-
-    def read(self) -> list[bytes] | None:
-        """Whole lines that have come; None at the end of the pipe. An endless line is dropped, not kept."""
-        try:
-            data = os.read(self.fd, 1 << 16)
-        except BlockingIOError:
-            return []
-        except OSError:
-            return None
-        if not data:
-            return None
-        *lines, rest = (self._in + data).split(b"\n")
-        if self._skipping and lines:
-            lines, self._skipping = lines[1:], False
-        if len(rest) > wire.MAX_LINE:
-            rest, self._skipping = b"", True
-            lines.append(b"\t")  # refused as what it is: a line without a number
-        self._in = rest
-        return lines
-
-    def write(self) -> bool:
-        """Send what the pipe takes; True when all is sent."""
-        while self.out:
-            try:
-                sent = os.write(self.reply_fd, self.out)
-            except BlockingIOError:
-                return False
-            except OSError:
-                self.out = b""
-                return True
-            self.out = self.out[sent:]
-        return True
-
-    def close(self) -> None:
-        """Both pipes away: a client that still waits for an answer sees the end."""
-        for path in self.paths:
-            path.unlink(missing_ok=True)
-        os.close(self.fd)
-        os.close(self.reply_fd)
-
-
 Handler = tuple[Callable[..., Reply], int, int]
 
 
-class Server:
-    """The loop over all clients."""
+class Server(Loop):
+    """What each verb means, and who gets the next task."""
 
     def __init__(self, folder: Path, run: Run) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self.run = run
         self.endings = Endings(run)
         review = Review(run, self.endings)
         self.attempts = Attempts(run, review, self.endings)
         self.landings = Landings(run, self.endings)
-        self.selector = selectors.DefaultSelector()
-        self.clients: dict[str, Client] = {}
-        self.stopping = False
         steps, ends, lands = self.attempts, self.endings, self.landings
         self.worker_verbs: dict[str, Handler] = {
             "base": (steps.base, 1, 1),
@@ -145,88 +74,17 @@ class Server:
             "bye": (self._bye, 0, 0),
         }
 
-    def open(self, name: str) -> None:
-        """A fresh pair for a client; whoever had the name is gone."""
-        if name in self.clients:
-            self._gone(self.clients[name])
-        client = Client(self.folder, name)
-        self.clients[name] = client
-        self.selector.register(client.fd, selectors.EVENT_READ, client)
+    # --- requests ------------------------------------------------------------------------------------------
 
-    # --- loop ----------------------------------------------------------------------------------------------
-
-    def serve(self) -> None:
-        """Until bye, the end of control, or a signal."""
-        wake, poke = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(poke, warn_on_full_buffer=False)
-        self.selector.register(wake, selectors.EVENT_READ, None)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._told)
-        while not self.stopping:
-            for key, events in self.selector.select(self._timeout()):
-                if key.data is not None:
-                    self._ready(key.data, events)
-            if not self.stopping:
-                self._serve_claims()
-
-    def _told(self, *_: object) -> None:
-        self.stopping = True
-
-    def _timeout(self) -> float | None:
-        """Seconds to the next reason to wake up: none at all unless a claim waits."""
-        if not any(client.claim for client in self.clients.values()):
-            return None
-        times = [max(self.run.edits.file.due(), 0.05)]
-        if self.run.here.stay and (until := self.run.next_time()) is not None:
-            times.append(max(0.05, until - time.time()))
-        return min(times)
-
-    def _ready(self, client: Client, events: int) -> None:
-        if self.clients.get(client.name) is not client:
-            return
-        if events & selectors.EVENT_WRITE:
-            self._flush(client)
-        if not events & selectors.EVENT_READ:
-            return
-        lines = client.read()
-        if lines is None:
-            self._gone(client)
-            self.stopping = self.stopping or client.name == "control"
-            return
-        for line in lines:
-            if not self.stopping and self.clients.get(client.name) is client:
-                self._send(client, self._answer(client, line))
-
-    def _send(self, client: Client, data: bytes) -> None:
-        if data:
-            client.out += data
-            self._flush(client)
-
-    def _flush(self, client: Client) -> None:
-        done = client.write()
-        if len(client.out) > _LOST_AFTER:
-            self._gone(client)
-            return
-        want = not done and client.reply_fd not in self.selector.get_map()
-        if want:
-            self.selector.register(client.reply_fd, selectors.EVENT_WRITE, client)
-        elif done and client.reply_fd in self.selector.get_map():
-            self.selector.unregister(client.reply_fd)
-
-    def _gone(self, client: Client) -> None:
-        for fd in (client.fd, client.reply_fd):
-            if fd in self.selector.get_map():
-                self.selector.unregister(fd)
-        del self.clients[client.name]
-        client.close()
+    def lost(self, client: Client) -> None:
+        """Its task, if it had one, was interrupted."""
         if client.work is not None:
             work, client.work = client.work, None
             self.run.edits.look_again()
             self.endings.interrupted(work)
 
-    # --- requests ------------------------------------------------------------------------------------------
-
-    def _answer(self, client: Client, line: bytes) -> bytes:
+    def answer(self, client: Client, line: bytes) -> bytes:
+        """The reply to a request; b'' to a claim, which is answered when there is something."""
         seq = "0"
         try:
             request = wire.parse(line)
@@ -247,7 +105,7 @@ class Server:
 
     def _handle(self, client: Client, request: wire.Request) -> Reply | None:
         verb, fields = request.verb, request.fields
-        if client.name == "control":
+        if client.name == CONTROL:
             handler = self.control_verbs.get(verb)
             self._count(handler, verb, fields)
             return handler[0](*fields) if handler else ()
@@ -290,7 +148,17 @@ class Server:
         client.claim = seq
         self.run.edits.take_in(now=True)
 
-    def _serve_claims(self) -> None:
+    def timeout(self) -> float | None:
+        """Seconds to the next reason to wake up: none at all unless a claim waits."""
+        if not any(client.claim for client in self.clients.values()):
+            return None
+        times = [max(self.run.edits.file.due(), 0.05)]
+        if self.run.here.stay and (until := self.run.next_time()) is not None:
+            times.append(max(0.05, until - time.time()))
+        return min(times)
+
+    def idle(self) -> None:
+        """Answer the claims that can be answered."""
         waiting = [client for client in self.clients.values() if client.claim]
         if not waiting:
             return
@@ -300,7 +168,7 @@ class Server:
             if reply is None:
                 return
             seq, client.claim = client.claim, ""
-            self._send(client, wire.reply(seq, "ok", *reply))
+            self.send(client, wire.reply(seq, "ok", *reply))
 
     def _next_for(self, client: Client) -> Reply | None:
         run = self.run
@@ -323,7 +191,7 @@ class Server:
     # --- control -------------------------------------------------------------------------------------------
 
     def _worker(self, name: str) -> Reply:
-        if not _NAME.match(name) or name == "control":
+        if not _NAME.match(name) or name == CONTROL:
             raise OrkestraError(EX_DATA, f"{name[:40]!r} cannot be the name of a worker")
         self.open(name)
         return ()
@@ -383,7 +251,7 @@ def main(words: Sequence[str]) -> int:
         server = Server(folder, Run(Surroundings()))
         gc.freeze()
         gc.enable()
-        server.open("control")
+        server.open(CONTROL)
         print("ready", flush=True)
         try:
             server.serve()

@@ -8,29 +8,16 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import canonical, changes, committee, records, repo
 from .errors import EX_DATA, OrkestraError
+from .landed import Landed
 from .plumbing import Git
+from .report import Report
 
 _DERIVED = ("tally", "decision", "why", "reviewed_by")
-
-
-@dataclass
-class Report:
-    """findings: (record, what does not hold), the first record first; notes: worth knowing."""
-
-    findings: list[tuple[str, str]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def ok(self) -> bool:
-        """Nothing was found wrong."""
-        return not self.findings
 
 
 def verify(repo_path: Path, branch: str, since: str | None = None) -> Report:
@@ -61,15 +48,13 @@ class _Check:
     def __init__(self, git: Git, head: str) -> None:
         self.git, self.head = git, head
         self.report = Report()
+        self.find = self.report.find
         self.tree = git.tree(head, records.VOTES, records.OUTCOMES)
         self.blobs = dict(
             zip(self.tree, (data for _, _, data in git.blobs(b for _, b in self.tree.values())), strict=True)
         )
         self.votes: dict[str, dict[str, Any]] = {}
         self.outcomes: dict[str, dict[str, Any]] = {}
-
-    def find(self, record: str, text: str) -> None:
-        self.report.findings.append((record, text))
 
     def guarded(self, record: str, step: Any, *args: Any) -> None:
         """A record whose fields are not what they should be is a finding, never a traceback."""
@@ -102,7 +87,7 @@ class _Check:
                 continue
             broken[name] = self._form(path, (self.votes if kind == "vote" else self.outcomes)[name])
         self.report.counts = {"outcomes": len(self.outcomes), "votes": len(self.votes)}
-        self.landed = _Landed(self)
+        self.landed = Landed(self.git, self.head, self.outcomes, self.report)
         self._walk(broken)
 
     def _load(self, path: str) -> dict[str, Any]:
@@ -318,85 +303,6 @@ class _Check:
             if records.is_record(path) and self.tree.get(path) != entry:
                 word = "differs from" if path in self.tree else "is gone since"
                 self.find(path.rsplit("/", 1)[-1][:-5], f"{path} {word} the pinned commit")
-
-
-class _Landed:
-    """The changes of all landed outcomes, looked up at once."""
-
-    def __init__(self, check: _Check) -> None:
-        self.check_of = check
-        self.history = changes.read_history(check.git, check.head)
-        self.trees: dict[str, tuple[str, str]] = {}
-        for name, outcome in check.outcomes.items():
-            change = outcome.get("change")
-            if not isinstance(change, dict):
-                continue
-            pair = self._pair(name, change)
-            if pair:
-                self.trees[str(change["commit"])] = pair
-        self.diffs = changes.diffs(check.git, self.trees.values())
-        self.ids = dict(zip(self.diffs, changes.patch_ids(self.diffs.values()), strict=True))
-
-    def _found(self, name: str, change: dict[str, Any]) -> changes.Commit | None:
-        """The change's commit; after a rebase the one with the outcome's name that is no record commit."""
-        commit = self.history.commits.get(str(change.get("commit")))
-        if commit is None:
-            again = [self.history.commits[other] for other in self.history.by_outcome.get(name, [])]
-            again = [other for other in again if other.parents and not self._is_record(other)]
-            commit = again[0] if len(again) == 1 else None
-        return commit
-
-    def _is_record(self, commit: changes.Commit) -> bool:
-        """A record commit's parent carries the same outcome: the change comes first."""
-        names = [name for name, commits in self.history.by_outcome.items() if commit.name in commits]
-        return any(parent in self.history.by_outcome[name] for name in names for parent in commit.parents)
-
-    def _pair(self, name: str, change: dict[str, Any]) -> tuple[str, str] | None:
-        commit = self._found(name, change)
-        if commit is None or not commit.parents:
-            return None
-        parent = self.history.commits.get(commit.parents[0])
-        return (parent.tree, commit.tree) if parent is not None else None
-
-    def diff(self, change: dict[str, Any]) -> bytes | None:
-        """The diff of a landed change, or None when it was not found."""
-        pair = self.trees.get(str(change["commit"]))
-        return self.diffs.get(pair) if pair else None
-
-    def patch_id(self, change: dict[str, Any]) -> str:
-        """The recomputed patch id, '' when it was not found."""
-        pair = self.trees.get(str(change["commit"]))
-        return self.ids.get(pair, "") if pair else ""
-
-    def check(self, name: str, change: dict[str, Any]) -> None:
-        """That what the outcome names is what the branch holds."""
-        check, diff = self.check_of, self.diff(change)
-        commit = self.history.commits.get(change["commit"])
-        if diff is None:
-            check.find(
-                name,
-                f"its change {change['commit'][:12]} is not in the branch's history "
-                "(rebased with other content, squashed, or never landed)",
-            )
-            return
-        if commit is None:
-            found = self._found(name, change)
-            if self.patch_id(change) == change["patch_id"] and found is not None:
-                check.report.notes.append(f"{name}: its change was rebased and is {found.name[:12]} now")
-            else:
-                check.find(name, "its change was rebased and is not the same change any more")
-            return
-        if commit.tree != change["tree"]:
-            check.find(name, "its change commit holds another tree than the record says")
-        if commit.parents != [change["base"]]:
-            check.find(name, "its change commit stands on another base than the record says")
-        if canonical.sha256(diff) != change["diff_sha256"]:
-            check.find(name, "the hash of its diff is not that of the change that landed")
-        if self.patch_id(change) != change["patch_id"]:
-            check.find(name, "its patch id is not that of the change that landed")
-        if change["commit"] in self.history.reverted:
-            by = self.history.reverted[change["commit"]]
-            check.report.notes.append(f"{name}: its change was reverted by {by[:12]}")
 
 
 def _differs(path: Path, blob: bytes) -> str:
