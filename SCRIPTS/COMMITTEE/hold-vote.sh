@@ -41,12 +41,10 @@ vote::lay_out() {
 vote::ask_programs() {
   local folder=$1 material=$2 status=0
   shift 2
-  mkdir -p -- "$folder/home"
   process::run status timeout --kill-after="${ORKESTRA_GRACE:-10}" "$PROGRAM_SECONDS" \
-    "$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" --ro "$material" --ro "$ORKESTRA_SCRIPTS" --home "$folder/home" \
+    "$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" --ro "$material" --ro "$ORKESTRA_SCRIPTS" \
     --chdir "$material" -- "$ORKESTRA_SCRIPTS/COMMITTEE/run-programs.sh" "$@" \
     >"$folder/ballots.tsv" 2>"$folder/programs.log"
-  rm -rf -- "${folder:?}/home"
   ((status == 0)) || log::write warn "the program reviewers ended with $status: see $folder/programs.log"
 }
 

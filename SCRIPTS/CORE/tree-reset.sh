@@ -15,10 +15,10 @@ use git
 tree::make_throwaway() {
   local git_dir=$1 commit=$2 branch=$3 objects=$4 version=0 format=''
   if ((${#commit} == 64)); then version=1 format=$'[extensions]\n\tobjectFormat = sha256\n'; fi
-  mkdir -p -- .git/objects/info ".git/refs/heads/$branch"
-  rmdir -- ".git/refs/heads/$branch"
+  local ref=.git/refs/heads/$branch
+  mkdir -p -- .git/objects/info "${ref%/*}"
   printf '%s\n' "$objects" >.git/objects/info/alternates
-  printf '%s\n' "$commit" >".git/refs/heads/$branch"
+  printf '%s\n' "$commit" >"$ref"
   printf 'ref: refs/heads/%s\n' "$branch" >.git/HEAD
   printf '[core]\n\trepositoryformatversion = %s\n\tbare = false\n%s[user]\n\tname = agent\n\temail = agent@localhost\n' \
     "$version" "$format" >.git/config

@@ -187,7 +187,7 @@ stage::measure() {
 # The check on the tree in the workspace. Returns 1, having ended the attempt, when it fails.
 worker::check() {
   local status
-  worker::step env ORKESTRA_BINDS="$TICKET/binds" "$ORKESTRA_SCRIPTS/SAFETY/check.sh" "$WORKSPACE" "$TICKET/check" "$ATTEMPT/check.log" \
+  worker::step "$ORKESTRA_SCRIPTS/SAFETY/check.sh" "$WORKSPACE" "$TICKET/check" "$ATTEMPT/check.log" \
     "$(<"$TICKET/check-timeout")"
   status=$STATUS
   store::ask checked "$status" "$((SECONDS - STARTED))" "$TREE"
@@ -212,11 +212,15 @@ stage::check_empty() {
   NEXT=''
 }
 
+worker::run_gates() {
+  export GIT_DIR=$WORKSPACE/git GIT_OBJECT_DIRECTORY=$ORKESTRA_GIT_DIR/objects
+  exec "$ORKESTRA_SCRIPTS/SAFETY/run-gates.sh" "$ATTEMPT" "$BASE" "$TREE" "$TICKET"
+}
+
 # The gates on the change from BASE to TREE; GATED gets the store's answer.
 GATED=()
 worker::gates() {
-  worker::step env GIT_DIR="$WORKSPACE/git" GIT_OBJECT_DIRECTORY="$ORKESTRA_GIT_DIR/objects" \
-    "$ORKESTRA_SCRIPTS/SAFETY/run-gates.sh" "$ATTEMPT" "$BASE" "$TREE" "$TICKET"
+  worker::here worker::run_gates
   store::ask gated "$STATUS"
   GATED=("${STORE_REPLY[@]}")
 }
@@ -422,6 +426,7 @@ main() {
   error::need_number "$1" 'the number of a worker'
   WORKSPACE=$ORKESTRA_WORKSPACES/w$1
   TICKET=$ORKESTRA_RUNTIME/w$1
+  export ORKESTRA_BINDS=$TICKET/binds # for the check: folders that the project shares
   mkdir -p -- "$WORKSPACE"
   process::on_stop worker::leave
   store::connect "w$1"

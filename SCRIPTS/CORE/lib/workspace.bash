@@ -113,8 +113,9 @@ workspace::_refuse() {
 workspace::measure() {
   local workspace=$1 attempt=$2 base=$3 tree=$4 commit=${5:--} patch_id='' paths
   git::workspace "$workspace" diff-tree -r -z --raw --no-renames "$base" "$tree" >"$attempt/changes.raw"
-  patch_id=$(git::workspace "$workspace" diff-tree -p --full-index --no-renames --no-ext-diff --no-textconv \
-    "$base" "$tree" | tee -- "$attempt/diff.patch" | git::workspace "$workspace" patch-id --stable)
+  git::workspace "$workspace" diff-tree -p --full-index --no-renames --no-ext-diff --no-textconv "$base" "$tree" \
+    >"$attempt/diff.patch"
+  patch_id=$(git::workspace "$workspace" patch-id --stable <"$attempt/diff.patch")
   patch_id=${patch_id%% *}
   mapfile -d '' paths <"$attempt/changes.raw"
   printf '%s %s %s %s\n' "$tree" "$((${#paths[@]} / 2))" "${patch_id:--}" "$commit"
