@@ -131,7 +131,10 @@ class Attempts:
             return "refused", work.verdict
         marked = [gate["evidence"] or gate["gate"] for gate in work.gates if gate["marked"]]
         if marked and not self.review.can_pass_marked(work):
-            why = f"it changes what judges it, and no reviewer may pass that: {'; '.join(marked)}"
+            why = (
+                f"it changes what judges it, and no reviewer here may pass that: {'; '.join(marked)} "
+                "(if it is meant, name it in the task's allow_paths and retry)"
+            )
             return self.endings.person(work, why)
         return ("pass",)
 
@@ -144,5 +147,6 @@ def _fault(work: Work, code: int, said: str) -> str:
     if code == EX_DATA:
         return f"the agent's output cannot be read{because}"
     if code != 0:
-        return f"the agent failed (exit {code}){because}"
+        last = said or evidence.last_words(work.folder / "output.log")
+        return f"the agent failed: {last}" if last else f"the agent failed (exit {code})"
     return f"the agent reports an error{because}" if said else ""

@@ -24,6 +24,12 @@ def tail(path: Path, limit: int = TAIL) -> str:
     return f"...\n{text}" if len(data) > limit else text
 
 
+def last_words(path: Path, limit: int = 300) -> str:
+    """The last two lines of a log that say anything: most programs end with what went wrong."""
+    lines = [line.strip() for line in tail(path).splitlines() if line.strip()]
+    return "; ".join(lines[-2:])[-limit:]
+
+
 @dataclass
 class Result:
     """What an agent says of its own work; a claim, not a verdict."""

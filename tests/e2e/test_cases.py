@@ -41,7 +41,7 @@ TABLE: dict[str, tuple[list[dict[str, Any]], dict[str, Any], int, dict[str, str]
         {"a": "failed"},
         "check",
     ),
-    "the agent fails": ([task("a", "exit 7")], {}, 1, {"a": "failed"}, {"a": "failed"}, "7"),
+    "the agent fails": ([task("a", "exit 7")], {}, 1, {"a": "failed"}, {"a": "failed"}, "ended with 7"),
     "nothing changed": ([task("a", "true")], {}, 1, {"a": "failed"}, {"a": "failed"}, "nothing"),
     "nothing changed, and that is allowed": (
         [task("a", "true", allow_empty=True), task("b", "echo b >b", depends_on=["a"])],
@@ -101,7 +101,7 @@ def test_table(world: World, case: str) -> None:
     assert len([o for o in project.outcomes() if o["decision"] in ("landed", "answered")]) == list(
         decisions.values()
     ).count("landed") + list(decisions.values()).count("answered")
-    assert words in project.outcomes()[-1]["why"] or words in json.dumps(project.outcomes()[-1])
+    assert words in project.outcomes()[-1]["why"]
     assert project.git("status", "--porcelain") == ""
     verified = project.verify()
     assert verified.returncode == 0, verified.stdout + verified.stderr
