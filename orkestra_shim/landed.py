@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import canonical, changes
+from .findings import Report
 from .plumbing import Git
-from .report import Report
 
 
 class Landed:

@@ -13,9 +13,9 @@ from typing import Any
 
 from . import canonical, changes, committee, records, repo
 from .errors import EX_DATA, OrkestraError
+from .findings import Report
 from .landed import Landed
 from .plumbing import Git
-from .report import Report
 
 _DERIVED = ("tally", "decision", "why", "reviewed_by")
 
