@@ -20,7 +20,7 @@ readonly EARLY_DEATHS=3 # so many of them in a row end the run
 
 OPTIONS=() ONLY=() STAY='' ANYWAY='' QUIET=''
 PROJECT='' WORKERS=''
-STORE_PID='' STOP_SIGNAL=''
+STORE_PID='' STOP_SIGNAL='' DRAINED=''
 declare -A WORKER_OF=() BORN=() # by pid
 DEATHS=0 WORKER_STATUS=0
 
@@ -166,8 +166,8 @@ run::work() {
     status=0 pid=''
     wait -n -p pid "$STORE_PID" "${!WORKER_OF[@]}" || status=$?
     if [[ -z ${pid:-} ]]; then
-      # A signal, not a child. Those who are told to stop end by themselves, within the grace period.
-      [[ -z $STOP_SIGNAL ]] || run::stop_workers
+      # A signal, not a child: run::told has told the workers, who end by themselves within the grace period.
+      [[ -z $STOP_SIGNAL ]] || run::stop_claims
     elif [[ $pid == "$STORE_PID" ]]; then
       run::store_ended "$status"
     else
@@ -205,6 +205,13 @@ run::told() {
   say 'stopping: what is under way is kept (once more to stop at once)'
   process::stop TERM # the baseline check, if it runs
   run::stop_workers
+}
+
+# A worker in the middle of a landing does not hear a signal: it is told when it asks for its next task.
+run::stop_claims() {
+  [[ -z $DRAINED ]] || return 0
+  DRAINED=1
+  store::ask drain
 }
 
 run::stop_workers() {

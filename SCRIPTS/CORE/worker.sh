@@ -27,7 +27,7 @@ STATUS=0
 worker::step() {
   STARTED=$SECONDS
   process::run STATUS "$@"
-  [[ -z $PROCESS_STOPPING || -n $PROCESS_SHIELD ]] || worker::leave
+  [[ -z $PROCESS_STOPPING ]] || worker::leave
 }
 
 # The same for a step whose output is its result.
@@ -41,7 +41,7 @@ worker::step_result() {
 worker::here() {
   process::start_here "$@" >"$WORKSPACE/result"
   process::wait STATUS
-  [[ -z $PROCESS_STOPPING || -n $PROCESS_SHIELD ]] || worker::leave
+  [[ -z $PROCESS_STOPPING ]] || worker::leave
   RESULT=$(<"$WORKSPACE/result")
 }
 
@@ -363,7 +363,8 @@ worker::message() {
 # The change, its record, and the one move of the branch over both.
 worker::land() {
   local head=$1 outcome change new status
-  PROCESS_SHIELD=1 # from here to the end of the landing nothing is interrupted: it takes a moment
+  # A landing takes a moment and is not interrupted; a stop that comes meanwhile is met at the next claim.
+  process::shield
   store::ask draw
   outcome=${STORE_REPLY[0]}
   worker::message "$outcome"
@@ -390,7 +391,7 @@ worker::land() {
     21) worker::hold "$new" ;;
     *) die "$EX_CANNOT_WRITE" "the landing of $TASK failed (exit $status)" "nothing was changed; start again when this is mended" ;;
   esac
-  PROCESS_SHIELD=''
+  process::on_stop worker::leave
 }
 
 # A person is editing what this change touches: it waits, and others go on.

@@ -8,7 +8,6 @@
 PROCESS_PID=''      # the child that runs, if any
 PROCESS_BUSY=''     # from just before a child starts until it has been waited for
 PROCESS_STOPPING='' # this process was told to stop
-PROCESS_SHIELD=''   # set while what runs must not be interrupted (a landing)
 
 # process::start COMMAND...: starts it in its own group, tied to this shell's life. PROCESS_PID is its pid.
 process::start() {
@@ -18,7 +17,7 @@ process::start() {
   PROCESS_PID=$!
   set +m
   # Told to stop just before there was a child to tell.
-  [[ -z $PROCESS_STOPPING || -n $PROCESS_SHIELD ]] || process::stop TERM
+  [[ -z $PROCESS_STOPPING ]] || process::stop TERM
 }
 
 # process::start_here FUNCTION ARG...: the same for a function of ours that takes a moment: a fork and no program start.
@@ -29,24 +28,26 @@ process::start_here() {
   "$@" &
   PROCESS_PID=$!
   set +m
-  [[ -z $PROCESS_STOPPING || -n $PROCESS_SHIELD ]] || process::stop TERM
+  [[ -z $PROCESS_STOPPING ]] || process::stop TERM
 }
 
 # process::wait VAR: waits for the started child to end, however often a signal interrupts; VAR gets its exit status.
+# Where a signal comes just as the child ends, Bash 5.2 loses the status and says -1: VAR is 255 then, and never 0.
+# Whoever was told to stop does not go by it.
 process::wait() {
   local _status _again
   while :; do
     _status=0
     wait "$PROCESS_PID" || _status=$?
-    ((_status > 128)) || break
-    # Either the child died of a signal, or a signal interrupted the wait. Then the child is still there, or has ended
-    # just now: waiting once more gives its own status, and 127 when that has been given already.
+    ((_status > 128 || _status < 0)) || break
     if kill -0 "$PROCESS_PID" 2>/dev/null; then continue; fi
     _again=0
     wait "$PROCESS_PID" 2>/dev/null || _again=$?
+    # 127: the child died of a signal, and its status has been given already.
     ((_again == 127)) || _status=$_again
     break
   done
+  ((_status >= 0)) || _status=255
   PROCESS_PID='' PROCESS_BUSY=''
   printf -v "$1" '%s' "$_status"
 }
@@ -72,6 +73,12 @@ process::on_stop() {
   trap "process::_told $1" TERM INT HUP
 }
 
+# process::shield: from here to the next process::on_stop nothing interrupts this process or its new children. The
+# signals are ignored, not kept: whoever stops this process has another way to tell it.
+process::shield() {
+  trap '' TERM INT HUP
+}
+
 # process::forward: the same with nothing to do of its own: the caller looks at PROCESS_STOPPING.
 process::forward() {
   process::on_stop :
@@ -79,7 +86,6 @@ process::forward() {
 
 process::_told() {
   PROCESS_STOPPING=1
-  [[ -z $PROCESS_SHIELD ]] || return 0
   if [[ -n $PROCESS_BUSY ]]; then process::stop TERM; else "$1"; fi
 }
 
