@@ -9,7 +9,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections.abc import Callable
@@ -96,8 +95,7 @@ HISTORY = [
 def repository(place: Path, git: Callable[..., str]) -> None:
     """Unpacks the distribution at `place` and gives it a history of several commits."""
     place.mkdir(parents=True)
-    with tarfile.open(source()) as archive:
-        archive.extractall(place.parent / "unpacked", filter="data")
+    shutil.unpack_archive(source(), place.parent / "unpacked")
     for entry in (place.parent / "unpacked" / f"python-dotenv-{VERSION}").iterdir():
         entry.rename(place / entry.name)
     git("init", "--quiet", "--initial-branch=trunk")
