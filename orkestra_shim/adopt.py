@@ -1,7 +1,7 @@
 """`orkestra adopt`: an existing Git repository becomes a project.
 
 Two files are added in one commit of exactly those; the index, what is staged or untracked, and the
-repository's own .gitignore stay as they are.
+repository's own .gitignore stay as they are. Half of the file is what is refused, and with which words.
 """
 
 from __future__ import annotations

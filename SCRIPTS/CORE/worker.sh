@@ -4,8 +4,8 @@
 #   A task goes through stages; each is a function that says what comes next:
 #     prepare -> work -> take -> check -> gates -> vote -> land
 #   What a stage does stands by itself (workspace, spawn.sh, check.sh, run-gates.sh, hold-vote.sh, land): files and
-#   arguments in, an exit status out;
-#   what follows from its result is decided by the store. Nothing here decides over JSON.
+#   arguments in, an exit status out; what follows from its result is decided by the store. Nothing here decides over
+#   JSON. The file is long so that a task's whole way can be read from top to bottom in one place.
 # Exit: 0 nothing left to do; 143 told to stop; 70 the store is gone or something broke.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"

@@ -147,10 +147,9 @@ BASH
   holds top-level
 }
 
-@test "no text names a place of the machine it was written on, or a package registry" {
-  local w=/work
-  printf 'x\nsee %s/main/file\n/home/work/is fine\n' "$w" | write SCRIPTS/CORE/one.txt 644
-  printf 'pip install --index-url https://pypi%s/simple\n' .org >bad/two
+@test "no text names the place it was written at, or where packages come from" {
+  printf 'x\nsee %s/file\n' "$(cd bad && pwd -P)" | write SCRIPTS/CORE/one.txt 644
+  printf 'pip install --index-%s https://example.org/simple six\n' url >bad/two
   breaks foreign-places SCRIPTS/CORE/one.txt:2 two:1
   holds foreign-places
 }

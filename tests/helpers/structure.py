@@ -308,20 +308,20 @@ def top_level(root: Path) -> Iterator[Breach]:
             yield Breach(root / name, 1, "has no place at the top level")
 
 
-# Written so that they do not find themselves.
-FOREIGN = re.compile(
-    r"(^|[\s\"'`(=:])/work/"
-    r"|\bpypi[.]org/simple|\bpypi[.]python[.]org"
-)
+# Where packages come from is the user's own setting of pip, npm and apt.
+SOURCE_OF_PACKAGES = re.compile(r"--(extra-)?index-[u]rl|--[r]egistry|^\s*[r]egistry\s*=")
 
 
 def foreign_places(root: Path) -> Iterator[Breach]:
-    """No text names a place on the machine where it was written, or the host of a package registry."""
+    """No text names the folder that this checkout lies in, or says where packages are to come from."""
+    here = str(root.resolve())
     for path in files_of(root):
         for number, line in enumerate(Source(path).lines, 1):
-            found = FOREIGN.search(line)
+            found = SOURCE_OF_PACKAGES.search(line)
             if found:
-                yield Breach(path, number, f"names {found.group(0).strip()}")
+                yield Breach(path, number, f"says where packages come from: {found.group(0).strip()}")
+            elif here in line:
+                yield Breach(path, number, f"names {here}")
 
 
 RULES: dict[str, Callable[[Path], Iterator[Breach]]] = {
