@@ -1,7 +1,8 @@
 """Does everything that the records say hold? Hashes, chain, tallies, and the binding to what landed.
 
 An unsigned chain shows consistency, not authorship: whoever rewrites all of it consistently is found
-only against a commit that was pinned elsewhere (`since`). Its rules stand together, in the order of the checks.
+only against a commit that was pinned elsewhere (`since`). Its rules stand together, in the order of
+the checks.
 """
 
 from __future__ import annotations
