@@ -35,7 +35,9 @@ context::load() {
   local pair pairs=() status=0 arguments=()
   context::python
   [[ -z ${1:-} ]] || arguments=(--project "$1")
-  mapfile -d '' pairs < <(context::run .context "${arguments[@]}")
+  # What is wrong has been said in the module's own words: no ERR trap on top of them.
+  # shellcheck disable=SC2310  # as wanted here
+  mapfile -d '' pairs < <(context::run .context "${arguments[@]}" || exit)
   wait "$!" || status=$?
   ((status == 0)) || exit "$status"
   for pair in "${pairs[@]}"; do
