@@ -72,7 +72,7 @@ class Agents:
             None,
         )
         if name_problem(name) or adapter is None:
-            agent.problem = f"no adapter is called {name!r} (orkestra agents list shows what there is)"
+            agent.problem = f"no adapter is called {name!r} (SCRIPTS/AGENTS/probe.sh shows what there is)"
             return agent
         agent.adapter = str(adapter)
         code, out, err = self._call(agent, "describe")

@@ -25,7 +25,7 @@ main() {
   PROBE_FOLDER=$(mktemp -d)
   trap 'rm -rf -- "$PROBE_FOLDER"' EXIT
   for name in "${names[@]}"; do
-    [[ -v PROBE_ADAPTERS[$name] ]] || die "$EX_USAGE" "there is no agent '$name'" "see what there is: orkestra agents list"
+    [[ -v PROBE_ADAPTERS[$name] ]] || die "$EX_USAGE" "there is no agent '$name'" "see what there is: SCRIPTS/AGENTS/probe.sh"
     probe::ask "$name" "$PROBE_FOLDER" &
   done
   wait
