@@ -45,6 +45,12 @@ workspace::_remove() {
 }
 
 workspace::prepare() {
+  workspace::_reset "$@"
+  # A new project's src/ is empty, which Git does not carry; whoever begins to work expects it.
+  if [[ -d ${ORKESTRA_PROJECT:-}/src && ! -e $1/tree/src && ! -L $1/tree/src ]]; then mkdir -- "$1/tree/src"; fi
+}
+
+workspace::_reset() {
   local workspace=$1 commit=$2 mode=cold pin status=0
   is_commit "$commit" || die "$EX_USAGE" "not a commit: $commit"
   [[ -d $workspace/git && ! -e $workspace/git.new ]] || workspace::_forget "$workspace"

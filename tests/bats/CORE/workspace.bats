@@ -31,6 +31,17 @@ files_of() { git -C "$PROJECT" -c core.quotePath=false ls-tree -r --name-only "$
   [[ ! -e $W/tree/.git/hooks ]]
 }
 
+@test "the empty src/ of a new project is there to write to, and is no change" {
+  workspace prepare "$W" "$BASE"
+  [[ -d $W/tree/src ]]
+  take
+  [[ $FILES == 0 ]]
+  rmdir "$PROJECT/src" && ln -s /nowhere "$PROJECT/src"
+  git -C "$PROJECT" add src && git -C "$PROJECT" commit -qm link
+  workspace prepare "$W" "$(head_of_project)"
+  [[ -L $W/tree/src ]]
+}
+
 @test "take gives exactly what the tree holds, whatever the agent committed or staged" {
   workspace prepare "$W" "$BASE"
   cd "$W/tree"
@@ -195,5 +206,6 @@ files_of() { git -C "$PROJECT" -c core.quotePath=false ls-tree -r --name-only "$
   (cd "$W/tree" && for ((i = 0; i < 600; ++i)); do mkdir aaaaaaaaaa && cd aaaaaaaaaa; done)
   mkdir "$W/tree/locked" && echo x >"$W/tree/locked/x" && chmod 000 "$W/tree/locked"
   workspace prepare "$W" "$BASE"
+  rmdir "$W/tree/src" # the empty one of every workspace
   [[ $(cd "$W/tree" && ls) == "$(cd "$PROJECT" && git ls-files | cut -d/ -f1 | grep -v '^\.' | sort -u)" ]]
 }
