@@ -50,6 +50,7 @@ run::parse() {
 # --- a run ------------------------------------------------------------------------------------------------------
 
 run::start() {
+  trap '' PIPE # whoever read our lines may leave: the work goes on
   context::load "$PROJECT"
   [[ -z $WORKERS ]] || export ORKESTRA_WORKERS=$WORKERS
   ((ORKESTRA_WORKERS > 0 && ORKESTRA_WORKERS <= 256)) || die "$EX_USAGE" "--workers takes a number from 1 to 256"

@@ -182,7 +182,8 @@ sandbox::walled() {
   if [[ -n $SANDBOX_NET ]]; then words+=(${ROOTFS_NET_ARGS[@]+"${ROOTFS_NET_ARGS[@]}"}); else words+=(--unshare-net); fi
   # A person who calls this by hand in a terminal: the command gets a session of its own.
   [[ ! -t 1 && ! -t 2 ]] || words+=(--new-session)
-  words+=(-- env --default-signal=TERM)
+  # Whatever signals we or our callers ignore, the command gets them all with their default action.
+  words+=(-- env --default-signal)
   # env would take a command whose path holds `=` for a variable.
   [[ ${SANDBOX_COMMAND[0]} != *=* ]] || words+=(/bin/sh -c 'exec "$@"' sh)
   trap '' TERM
@@ -192,7 +193,8 @@ sandbox::walled() {
 sandbox::open() {
   cd -- "${SANDBOX_CHDIR:-${SANDBOX_HOME:-/}}" || exit "$EX_DATA"
   unset -v PWD OLDPWD
-  exec setpriv --pdeathsig KILL -- "${SANDBOX_COMMAND[@]}"
+  [[ ${SANDBOX_COMMAND[0]} != *=* ]] || SANDBOX_COMMAND=(/bin/sh -c 'exec "$@"' sh "${SANDBOX_COMMAND[@]}")
+  exec setpriv --pdeathsig KILL -- env --default-signal "${SANDBOX_COMMAND[@]}"
 }
 
 sandbox::without_odd_names "$@"

@@ -98,3 +98,14 @@ def test_only_does_a_task_and_what_it_waits_for(world: World) -> None:
     done = project.start("--only", "b")
     assert done.returncode == 0, done.stdout + done.stderr
     assert project.statuses() == {"a": "completed", "b": "completed", "c": "pending"}
+
+
+def test_a_reader_who_leaves_does_not_end_the_run(world: World) -> None:
+    project = world.new("unread", [writes("a"), {**writes("b"), "depends_on": ["a"]}])
+    run = world.start_in_background("--project", str(project.path))
+    assert run.stdout is not None
+    run.stdout.readline()
+    run.stdout.close()
+    run.wait(timeout=120)
+    assert project.decided() == {"a": "landed", "b": "landed"}
+    assert run.returncode == 0

@@ -14,11 +14,12 @@ log::write() {
     >>"$ORKESTRA_LOGS/orchestrator.log"
 }
 
-# say MESSAGE: a line for people, on stdout, without control characters.
+# say MESSAGE: a line for people, on stdout, without control characters. A reader who has gone (`start | head`, a closed
+# terminal) is no reason to stop a night's work: the log has it all.
 say() {
   local message
   text::plain message "$1"
-  printf '%s\n' "$message"
+  printf '%s\n' "$message" 2>/dev/null || : # as above
 }
 
 # warn MESSAGE: a line for people on stderr, and in the log.

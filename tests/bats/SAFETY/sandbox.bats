@@ -288,3 +288,13 @@ tool() {
   PATH=$PLACE/venv/bin:$PATH run sandbox -- python3
   assert_equal "$output" python3
 }
+
+@test "signals that the caller ignores have their default action inside" {
+  local mode
+  for mode in required off; do
+    run env ORKESTRA_SANDBOX="$mode" bash -c '
+      trap "" PIPE INT HUP TERM
+      exec "$1" -- bash -c "yes | head -n 1 >/dev/null; echo \${PIPESTATUS[0]}"' bash "$SCRIPTS/SAFETY/sandbox.sh"
+    assert_equal "$mode $output" "$mode 141"
+  done
+}
