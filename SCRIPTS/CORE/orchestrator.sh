@@ -165,11 +165,11 @@ run::work() {
     run::worker "$number"
   done
   while ((${#WORKER_OF[@]} > 0)); do
+    [[ -z $STOP_SIGNAL ]] || run::stop_claims
     status=0 pid=''
     wait -n -p pid "$STORE_PID" "${!WORKER_OF[@]}" || status=$?
     if [[ -z ${pid:-} ]]; then
-      # A signal, not a child: run::told has told the workers, who end by themselves within the grace period.
-      [[ -z $STOP_SIGNAL ]] || run::stop_claims
+      continue # a signal, not a child: run::told has told the workers, who end within the grace period
     elif [[ $pid == "$STORE_PID" ]]; then
       run::store_ended "$status"
     else
@@ -289,9 +289,11 @@ run::stop() {
   fi
   [[ $LOCK_PID =~ ^[0-9]+$ ]] || die "$EX_FAILED" "the run that holds $ORKESTRA_PROJECT_NAME is not on this machine: $LOCK_HOLDER"
   kill -TERM -- "$LOCK_PID" 2>/dev/null || : # it may be ending already
-  if flock --timeout "$((ORKESTRA_GRACE + 20))" 9; then return; fi
-  kill -KILL -- "$LOCK_PID" 2>/dev/null || : # as above; all its children go with it
-  flock --timeout 20 9 || die "$EX_FAILED" "the run (process $LOCK_PID) does not end"
+  if ! flock --timeout "$((ORKESTRA_GRACE + 20))" 9; then
+    kill -KILL -- "$LOCK_PID" 2>/dev/null || : # as above; all its children go with it
+    flock --timeout 20 9 || die "$EX_FAILED" "the run (process $LOCK_PID) does not end" "see what holds it: ps -fp $LOCK_PID"
+  fi
+  say "the run in $ORKESTRA_PROJECT_NAME is stopped; what was under way is kept"
 }
 
 main() {
