@@ -2,7 +2,7 @@
 # Summary: Moves the project's branch once over a change and its records, the checkout first.
 # Usage: land.sh change HEAD TREE MESSAGE-FILE            prints the change commit
 #        land.sh move HEAD CHANGE MANIFEST MESSAGE-FILE   prints the new head of the branch
-#        land.sh recover                                  finishes or takes back a landing that was killed
+#        land.sh recover                                  mends what a killed landing left (`move` does so too)
 #   HEAD is the commit the branch must still be on. CHANGE is the change commit, or HEAD itself for records alone.
 #   MANIFEST has a line `PATH-IN-REPOSITORY TAB SOURCE-FILE` for each record; none: no record commit is made.
 #   The caller holds the project's landing lock.

@@ -184,7 +184,8 @@ stage::measure() {
   NEXT=check
 }
 
-# The check on the tree in the workspace. Returns 1, having ended the attempt, when it fails.
+# The check on the tree in the workspace; CHECK_STATUS is its exit status.
+CHECK_STATUS=0
 worker::check() {
   local status
   worker::step "$ORKESTRA_SCRIPTS/SAFETY/check.sh" "$WORKSPACE" "$TICKET/check" "$ATTEMPT/check.log" \
@@ -193,7 +194,6 @@ worker::check() {
   store::ask checked "$status" "$((SECONDS - STARTED))" "$TREE"
   CHECK_STATUS=$status
 }
-CHECK_STATUS=0
 
 stage::check() {
   worker::check
@@ -273,7 +273,8 @@ worker::revise() {
   local try=$1 mode=$2
   worker::tell 'sent back by the reviewers, with reasons'
   worker::keep
-  TRY=$try
+  # What is kept is not what the next try leaves.
+  TRY=$try TREE='' FILES=0 PATCH_ID='' OWN=-
   ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$TASK/$TRY
   NEXT=prepare
   if [[ $mode == tree ]]; then

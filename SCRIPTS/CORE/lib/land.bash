@@ -54,12 +54,12 @@ land::_swap() {
 land::move() {
   local head=$1 change=$2 manifest=$3 message=$4 new=$2 tree
   [[ -d $ORKESTRA_GIT_DIR/orkestra ]] || mkdir -p -- "$ORKESTRA_GIT_DIR/orkestra"
+  land::recover # finds the checkout too; of a worker of this run that was killed, maybe
   if [[ -s $manifest ]]; then
     tree=$(land::_record_tree "$change" "$manifest")
     new=$(land::_commit -p "$change" -F "$message" "$tree")
   fi
   git::project update-ref "$LAND_INTENT" "$new"
-  checkout::find
   if [[ -z $CHECKOUT_DIR ]]; then
     land::_swap "$head" "$new"
     [[ -n $LAND_SWAPPED ]] || exit "$LAND_MOVED"
@@ -90,30 +90,26 @@ land::_blocked() {
   exit "$LAND_IN_THE_WAY"
 }
 
-# What a killed landing left: the lock's own file says from where to where it went. Forward when the branch is still
-# where it was or already arrived and every file is either the old or the new one; back when a person has edited one.
+# What a killed landing left is mended before anything else lands; the lock's own file says from where to where it went.
+# The branch is the truth: where it has arrived the checkout is brought along, where it has not the files go back, and
+# the work is done or landed again. A file that a person has edited since stays as it is.
 land::recover() {
   local old new head
   checkout::find_interrupted
   [[ -n $CHECKOUT_INTERRUPTED ]] || return 0
   read -r old new <"$CHECKOUT_GIT/orkestra-landing"
   git::head head
-  if [[ $head != "$old" && $head != "$new" ]] && ! git::project merge-base --is-ancestor "$new" "$head"; then
-    log::write warn "a landing was interrupted and the branch has gone elsewhere: the checkout is left as it is"
-    checkout::unlock
-    return
-  fi
-  checkout::settle "$old" "$new"
-  if [[ -n $CHECKOUT_EDITED && $head == "$old" ]]; then
+  if [[ $head == "$old" ]]; then
     checkout::settle "$new" "$old"
     checkout::unlock
-    log::write warn "took back the landing of $new that was interrupted: files were edited meanwhile, and stay"
-    return
+    log::write info "took back a landing that was interrupted before the branch moved to $new"
+  elif [[ $head == "$new" ]] || git::project merge-base --is-ancestor "$new" "$head"; then
+    checkout::settle "$old" "$new"
+    checkout::commit_index
+    log::write info "brought the checkout along after the landing of $new was interrupted"
+  else
+    checkout::unlock
+    log::write warn "a landing was interrupted and the branch has gone elsewhere: the checkout is left as it is"
   fi
-  if [[ $head == "$old" ]]; then
-    land::_swap "$old" "$new"
-    [[ -n $LAND_SWAPPED ]] || die "$EX_FAILED" "the branch moved during recovery" "start again"
-  fi
-  checkout::commit_index
-  log::write info "finished the landing of $new that was interrupted"
+  [[ -z $CHECKOUT_EDITED ]] || log::write warn "files that were edited since then are left as they are"
 }

@@ -189,6 +189,27 @@ SH
   ((before > 0 && finished > 0))
 }
 
+@test "killed at any step, the next landing mends it before it lands" {
+  killers
+  local old step change next new reached=0
+  old=$(head_of_project)
+  change=$(a_change "$(tree_with src/a.txt new)")
+  next=$(tree_with src/b.txt other)
+  cp -a "$PROJECT" "$PLACE/origin"
+  for ((step = 1; ; ++step)); do
+    rm -rf "$PROJECT" && cp -a "$PLACE/origin" "$PROJECT"
+    echo 0 >"$BATS_TEST_TMPDIR/count"
+    STEP=$step WHEN=before PATH=$PLACE/killers:$PATH setsid --wait "$SCRIPTS/CORE/land.sh" \
+      move "$old" "$change" "$PLACE/manifest" "$PLACE/message" >/dev/null 2>&1 && break
+    ((++reached))
+    # Whatever it came to, the branch takes the next change, on the commit that it is on.
+    new=$(land move "$(head_of_project)" "$(a_change "$next")" /dev/null "$PLACE/message")
+    [[ $(head_of_project) == "$new" && -z $(status_of) && -e $PROJECT/src/b.txt ]]
+    [[ ! -e $PROJECT/.git/index.lock && ! -e $PROJECT/.git/orkestra-landing ]]
+  done
+  ((reached > 10))
+}
+
 @test "a file edited after the kill is left alone by recovery" {
   killers
   change=$(a_change "$(tree_with README.md theirs)")
