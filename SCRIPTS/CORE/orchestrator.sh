@@ -167,7 +167,8 @@ run::work() {
   while ((${#WORKER_OF[@]} > 0)); do
     [[ -z $STOP_SIGNAL ]] || run::stop_claims
     status=0 pid=''
-    wait -n -p pid "$STORE_PID" "${!WORKER_OF[@]}" || status=$?
+    # Of a child that was killed Bash would tell a person, with a line number.
+    wait -n -p pid "$STORE_PID" "${!WORKER_OF[@]}" 2>/dev/null || status=$?
     if [[ -z ${pid:-} ]]; then
       continue # a signal, not a child: run::told has told the workers, who end within the grace period
     elif [[ $pid == "$STORE_PID" ]]; then

@@ -431,6 +431,10 @@ main() {
   export ORKESTRA_BINDS=$TICKET/binds # for the check: folders that the project shares
   mkdir -p -- "$WORKSPACE"
   process::on_stop worker::leave
+  # Handed down to our children, though never into a sandbox: what a killed worker had begun in this workspace ends
+  # before the next one touches it.
+  exec 6>>"$WORKSPACE/lock"
+  flock 6
   store::connect "w$1"
   worker::keep_workspace
   while [[ -z $PROCESS_STOPPING ]]; do

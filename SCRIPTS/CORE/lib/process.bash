@@ -38,7 +38,8 @@ process::wait() {
   local _status _again
   while :; do
     _status=0
-    wait "$PROCESS_PID" || _status=$?
+    # Of a child that died of a signal Bash would tell a person, with a line number.
+    wait "$PROCESS_PID" 2>/dev/null || _status=$?
     ((_status > 128 || _status < 0)) || break
     if kill -0 "$PROCESS_PID" 2>/dev/null; then continue; fi
     _again=0
