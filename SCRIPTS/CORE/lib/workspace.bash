@@ -4,7 +4,7 @@
 # A workspace W holds git/ (our Git directory, which no agent sees), tree/ (the agent's), quarantine/ (objects that were
 # taken from the tree and not yet checked). See the head of workspace.sh for what each function takes and prints.
 
-use log process git
+use log process git fresh
 
 readonly TREE_SECONDS=${ORKESTRA_TREE_SECONDS:-300} # bound on Git's own work in a hostile tree
 
@@ -37,13 +37,6 @@ workspace::_create() {
   mv -T -- "$workspace/git.new" "$workspace/git"
 }
 
-# Removes a folder that may hold anything: unreadable folders, a nest too deep for one path.
-workspace::_remove() {
-  [[ -e $1 || -L $1 ]] || return 0
-  chmod -R u+rwX -- "$1" 2>/dev/null || : # what cannot be changed is met again by rm, which says so
-  rm -rf -- "$1"
-}
-
 workspace::prepare() {
   workspace::_reset "$@"
   # A new project's src/ is empty, which Git does not carry; whoever begins to work expects it.
@@ -73,8 +66,7 @@ workspace::_reset() {
 }
 
 workspace::_forget() {
-  local part
-  for part in tree git git.new quarantine; do workspace::_remove "$1/$part"; done
+  fresh::remove "$1/tree" "$1/git" "$1/git.new" "$1/quarantine"
 }
 
 # The objects of OBJECT that the project does not have yet go there, each checked on the way.
