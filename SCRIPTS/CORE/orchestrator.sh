@@ -170,12 +170,22 @@ run::work() {
     # Of a child that was killed Bash would tell a person, with a line number.
     wait -n -p pid "$STORE_PID" "${!WORKER_OF[@]}" 2>/dev/null || status=$?
     if [[ -z ${pid:-} ]]; then
-      continue # a signal, not a child: run::told has told the workers, who end within the grace period
+      run::bury_the_lost # a signal, not a child: run::told has told the workers, who end within the grace period
     elif [[ $pid == "$STORE_PID" ]]; then
       run::store_ended "$status"
     else
       run::buried "$pid" "$status"
     fi
+  done
+}
+
+# Bash 5.2 may lose a child that ends just as a signal comes, and then says at once, again and again, that it knows no
+# such job.
+run::bury_the_lost() {
+  local pid
+  kill -0 "$STORE_PID" 2>/dev/null || run::store_ended 255
+  for pid in "${!WORKER_OF[@]}"; do
+    kill -0 "$pid" 2>/dev/null || run::buried "$pid" 255
   done
 }
 
@@ -215,6 +225,7 @@ run::stop_claims() {
   [[ -z $DRAINED ]] || return 0
   DRAINED=1
   store::ask drain
+  run::stop_workers # also one that was started while the signal came
 }
 
 run::stop_workers() {
