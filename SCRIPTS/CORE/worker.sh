@@ -84,6 +84,11 @@ worker::keep() {
   rm -f -- "$WORKSPACE/owner"
 }
 
+# For whoever looks from outside (`orkestra status`): what this worker is at, and since when.
+worker::show_stage() {
+  printf '%s\t%s\t%s\t%s\t%s\n' "$TASK" "$TRY" "$AGENT" "$1" "$EPOCHSECONDS" >"$TICKET/now"
+}
+
 worker::owns() {
   printf '%s\t%s\t%s\n' "$TASK" "$TRY" "$BASE" >"$WORKSPACE/owner"
 }
@@ -418,9 +423,11 @@ worker::do_task() {
   [[ $mode == resume ]] || worker::tell "given to $AGENT"
   while [[ -n $NEXT ]]; do
     [[ -z $PROCESS_STOPPING ]] || worker::leave
+    worker::show_stage "$NEXT"
     "stage::$NEXT"
   done
   worker::end_turn
+  rm -f -- "$TICKET/now"
 }
 
 main() {
