@@ -22,6 +22,7 @@ class Client:
     def __init__(self, folder: Path, name: str) -> None:
         """Makes the pair. Raises 73."""
         self.name = name
+        self.life = ""  # what the bell is rung with at its end
         self.work: Work | None = None
         self.ended = False  # its last task was put back or recorded: a late word about it is no error
         self.claim = ""  # number of a claim that waits for an answer
@@ -86,6 +87,14 @@ class Loop(abc.ABC):
         self.selector = selectors.DefaultSelector()
         self.clients: dict[str, Client] = {}
         self.stopping = False
+        bell = folder / "bell"
+        try:
+            bell.unlink(missing_ok=True)
+            os.mkfifo(bell, 0o600)
+            # Whoever listens sees its end when this process is gone.
+            self._bell = os.open(bell, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise OrkestraError(EX_CANNOT_WRITE, f"cannot make {bell}: {error.strerror}") from None
 
     @abc.abstractmethod
     def answer(self, client: Client, line: bytes) -> bytes:
@@ -103,13 +112,18 @@ class Loop(abc.ABC):
     def timeout(self) -> float | None:
         """Seconds after which `idle` is called though nothing came; None: never."""
 
-    def open(self, name: str) -> None:
+    def open(self, name: str) -> Client:
         """A fresh pair for a client; whoever had the name is gone."""
         if name in self.clients:
             self._gone(self.clients[name])
         client = Client(self.folder, name)
         self.clients[name] = client
         self.selector.register(client.fd, selectors.EVENT_READ, client)
+        return client
+
+    def ring(self, word: str) -> None:
+        """A line on the bell. Nobody lets so many wait that it is full."""
+        os.write(self._bell, word.encode() + b"\n")
 
     def serve(self) -> None:
         """Until bye, the end of control, or a signal."""

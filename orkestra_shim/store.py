@@ -4,6 +4,7 @@
 
 Each client has a pair of FIFOs in RUNDIR, NAME.req and NAME.rep; `control` is the orchestrator. A line
 is a request or its reply (wire.py). A claim is answered when there is something to do, so nobody polls.
+A worker whose pipe nobody holds any more is gone: a line on the FIFO `bell` tells the orchestrator.
 The store wakes up by itself only while a claim waits and there is something to watch.
 """
 
@@ -64,7 +65,7 @@ class Server(Loop):
         }
         self.control_verbs: dict[str, Handler] = {
             "hello": (lambda: (), 0, 0),
-            "worker": (self._worker, 1, 1),
+            "worker": (self._worker, 2, 2),
             "plan": (self._plan, 0, 0),
             "drain": (self._drain, 0, 0),
             "refresh": (self._refresh, 1, 1),
@@ -77,7 +78,9 @@ class Server(Loop):
     # --- requests ------------------------------------------------------------------------------------------
 
     def lost(self, client: Client) -> None:
-        """Its task, if it had one, was interrupted."""
+        """Its task, if it had one, was interrupted; the orchestrator hears of it."""
+        if client.life:
+            self.ring(client.life)
         if client.work is not None:
             work, client.work = client.work, None
             self.run.edits.look_again()
@@ -190,10 +193,10 @@ class Server(Loop):
 
     # --- control -------------------------------------------------------------------------------------------
 
-    def _worker(self, name: str) -> Reply:
+    def _worker(self, name: str, life: str) -> Reply:
         if not _NAME.match(name) or name == CONTROL:
             raise OrkestraError(EX_DATA, f"{name[:40]!r} cannot be the name of a worker")
-        self.open(name)
+        self.open(name).life = str(wire.number(life))
         return ()
 
     def _plan(self) -> Reply:

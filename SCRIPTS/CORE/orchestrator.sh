@@ -14,16 +14,18 @@
 #   The file is long so that a run's life, and above all its end, stands in one place.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log context process store git lock
+use log context process store git lock AGENTS/leftovers
 
 readonly EARLY_DEATH=5  # seconds: a worker that lived less long died at once
 readonly EARLY_DEATHS=3 # so many of them in a row end the run
+readonly LOOK_ROUND=5   # seconds between two looks when nothing rings: a trap that came too late for `read` is run then
 
 OPTIONS=() ONLY=() STAY='' ANYWAY='' QUIET=''
 PROJECT='' WORKERS=''
-STORE_PID='' STOP_SIGNAL='' DRAINED=''
-declare -A WORKER_OF=() BORN=() # by pid
-DEATHS=0 WORKER_STATUS=0
+STORE_PID='' STOP_SIGNAL='' DRAINED='' INTERRUPTIBLE='' BELL=''
+# Workers by the number of their life, which the store rings with when the worker is gone.
+declare -A PID_OF=() WORKER_OF=() BORN=()
+LIVES=0 DEATHS=0 WORKER_STATUS=0 NOW=0 PATIENCE=0
 
 run::parse() {
   while (($# > 0)); do
@@ -63,6 +65,9 @@ run::start() {
   trap 'run::told 15' TERM HUP
   trap 'run::told 2' INT
   trap run::last EXIT
+  # Of a child that dies of a signal Bash tells a person, with a line number, unless that signal has a trap.
+  # shellcheck disable=SC2173  # not to trap it
+  trap : KILL
   "$ORKESTRA_SCRIPTS/CORE/land.sh" recover
   run::open_store
   run::work
@@ -102,19 +107,20 @@ run::open_store() {
   set +m
   read -r word <"$ORKESTRA_RUN/ready" || word=''
   if [[ $word != ready ]]; then
-    wait "$STORE_PID" || status=$?
+    process::await status "$STORE_PID"
     STORE_PID=''
     exit "$((status == 0 ? EX_INTERNAL : status))"
   fi
   # shellcheck disable=SC2034  # for store.bash
   STORE_ON_LOST=run::store_lost
   store::connect control
+  exec {BELL}<"$ORKESTRA_RUN/bell"
 }
 
 # The store's own words are printed before it is gone; its exit is ours.
 run::store_lost() {
-  local status=0
-  wait "$STORE_PID" || status=$?
+  local status
+  process::await status "$STORE_PID"
   run::store_ended "$status"
 }
 
@@ -127,13 +133,17 @@ run::store_ended() {
 
 # The project's own check on the branch as it is: a red one is nobody's fault later.
 run::baseline() {
-  local head status=0 workspace=$ORKESTRA_WORKSPACES/w0 log=$ORKESTRA_PROJECT/logs/execution/baseline.log seconds
+  local head status workspace=$ORKESTRA_WORKSPACES/w0 log=$ORKESTRA_PROJECT/logs/execution/baseline.log seconds
   git::head head
   mkdir -p -- "$workspace" "${log%/*}"
-  "$ORKESTRA_SCRIPTS/CORE/workspace.sh" prepare "$workspace" "$head"
+  INTERRUPTIBLE=1
+  process::run status "$ORKESTRA_SCRIPTS/CORE/workspace.sh" prepare "$workspace" "$head"
+  [[ -z $STOP_SIGNAL ]] || exit "$STOP_SIGNAL"
+  ((status == 0)) || exit "$status" # it has said why
   seconds=$(<"$ORKESTRA_RUNTIME/baseline-timeout")
   ORKESTRA_BINDS=$ORKESTRA_RUNTIME/baseline-binds process::run status "$ORKESTRA_SCRIPTS/SAFETY/check.sh" "$workspace" \
     "$ORKESTRA_RUNTIME/baseline-check" "$log" "$seconds"
+  INTERRUPTIBLE=''
   [[ -z $STOP_SIGNAL ]] || exit "$STOP_SIGNAL"
   ((status != 0)) || return 0
   if [[ -n $ANYWAY ]]; then
@@ -144,17 +154,31 @@ run::baseline() {
     "mend the branch or \"check\" in config/project.json, or go on with: orkestra start --anyway"
 }
 
+# What Bash says about its children is not to be relied on: it may lose one that ends just as a signal comes. So each
+# worker holds the pipe on which it asks the store from before it is born, the store rings with the number of its life
+# when nobody holds that pipe any more (the worker, and what it had begun), and only then it is waited for.
 run::worker() {
   local number=$1
-  store::ask worker "w$number"
+  store::ask worker "w$number" "$((++LIVES))"
+  exec 5>"$ORKESTRA_RUN/w$number.req"
   set -m
   setpriv --pdeathsig KILL -- "$ORKESTRA_SCRIPTS/CORE/worker.sh" "$number" </dev/null &
-  WORKER_OF[$!]=$number BORN[$!]=$SECONDS
+  PID_OF[$LIVES]=$! WORKER_OF[$LIVES]=$number
   set +m
+  exec 5>&-
+  run::look_at_clock
+  BORN[$LIVES]=$NOW
+}
+
+# Seconds since the machine was started: no change of the clock moves them.
+run::look_at_clock() {
+  local uptime
+  read -r uptime </proc/uptime
+  NOW=${uptime%%.*}
 }
 
 run::work() {
-  local ready has_check number pid status
+  local ready has_check number
   store::ask plan
   ready=${STORE_REPLY[0]} has_check=${STORE_REPLY[2]}
   [[ -z ${STORE_REPLY[3]:-} ]] || warn "${STORE_REPLY[3]}"
@@ -164,35 +188,28 @@ run::work() {
     [[ -z $STOP_SIGNAL ]] || break
     run::worker "$number"
   done
-  while ((${#WORKER_OF[@]} > 0)); do
-    [[ -z $STOP_SIGNAL ]] || run::stop_claims
-    status=0 pid=''
-    # Of a child that was killed Bash would tell a person, with a line number.
-    wait -n -p pid "$STORE_PID" "${!WORKER_OF[@]}" 2>/dev/null || status=$?
-    if [[ -z ${pid:-} ]]; then
-      run::bury_the_lost # a signal, not a child: run::told has told the workers, who end within the grace period
-    elif [[ $pid == "$STORE_PID" ]]; then
-      run::store_ended "$status"
-    else
-      run::buried "$pid" "$status"
-    fi
+  while ((${#PID_OF[@]} > 0)); do
+    [[ -z $STOP_SIGNAL ]] || run::end_workers
+    run::listen
   done
 }
 
-# Bash 5.2 may lose a child that ends just as a signal comes, and then says at once, again and again, that it knows no
-# such job.
-run::bury_the_lost() {
-  local pid
-  kill -0 "$STORE_PID" 2>/dev/null || run::store_ended 255
-  for pid in "${!WORKER_OF[@]}"; do
-    kill -0 "$pid" 2>/dev/null || run::buried "$pid" 255
-  done
+# Waits until the bell rings: a life that is over, or an empty line from run::told. A signal that comes after Bash has
+# looked for traps and before it sleeps is not heard until something else happens: that is no later than LOOK_ROUND.
+run::listen() {
+  local life='' status=0
+  IFS= read -r -t "$LOOK_ROUND" life <&"$BELL" || status=$?
+  ((status != 1)) || run::store_lost
+  if [[ -n $life && -n ${PID_OF[$life]:-} ]]; then run::bury "$life"; fi
 }
 
 # A worker ended: in order, or it is replaced; one that dies at once again and again ends the run.
-run::buried() {
-  local pid=$1 status=$2 number=${WORKER_OF[$1]} age=$((SECONDS - BORN[$1]))
-  unset "WORKER_OF[$pid]" "BORN[$pid]"
+run::bury() {
+  local life=$1 number=${WORKER_OF[$1]} status age
+  process::await status "${PID_OF[$life]}"
+  run::look_at_clock
+  age=$((NOW - BORN[$life]))
+  unset "PID_OF[$life]" "WORKER_OF[$life]" "BORN[$life]"
   if ((status == 0)) || [[ -n $STOP_SIGNAL ]]; then return; fi
   log::write warn "worker $number ended with $status after $age seconds"
   if ((age < EARLY_DEATH)); then ((++DEATHS)); else DEATHS=1; fi
@@ -207,40 +224,52 @@ run::buried() {
 
 # --- stopping ---------------------------------------------------------------------------------------------------
 
-# The first signal ends the attempts within the grace period and keeps their work; a second one ends all at once.
+# The first signal ends the attempts within the grace period and keeps their work. Here it is only taken down; what
+# follows is done where nothing else is in the middle of something. Ctrl-C while it stops ends all at once.
 run::told() {
   local signal=$1
   if [[ -n $STOP_SIGNAL ]]; then
-    run::kill_all
+    ((signal == 2)) || return 0 # `stop` twice is `stop`
     exit "$STOP_SIGNAL"
   fi
   STOP_SIGNAL=$((128 + signal))
-  say 'stopping: what is under way is kept (once more to stop at once)'
-  process::stop TERM # the baseline check, if it runs
-  run::stop_workers
+  say 'stopping: what is under way is kept (Ctrl-C stops at once)'
+  [[ -z $INTERRUPTIBLE ]] || process::tell_to_stop
+  [[ -z $BELL ]] || printf '\n' >"$ORKESTRA_RUN/bell"
 }
 
-# A worker in the middle of a landing does not hear a signal: it is told when it asks for its next task.
-run::stop_claims() {
-  [[ -z $DRAINED ]] || return 0
-  DRAINED=1
-  store::ask drain
-  run::stop_workers # also one that was started while the signal came
+# Once: no claims any more, and the workers are told. A worker in the middle of a landing does not hear a signal; it is
+# told when it asks for its next task. One that did not hear it is told again after the grace period, and in the end
+# whoever is left is killed.
+run::end_workers() {
+  run::look_at_clock
+  if [[ -z $DRAINED ]]; then
+    DRAINED=1
+    store::ask drain
+    run::tell_workers TERM
+    PATIENCE=$((NOW + ORKESTRA_GRACE + 2))
+  elif ((NOW >= PATIENCE)); then
+    if [[ $DRAINED == 1 ]]; then run::tell_workers TERM; else run::tell_workers KILL; fi
+    DRAINED=2
+    PATIENCE=$((NOW + ORKESTRA_GRACE + 10))
+  fi
 }
 
-run::stop_workers() {
+run::tell_workers() {
   local pid
-  for pid in "${!WORKER_OF[@]}"; do kill -TERM -- "$pid" 2>/dev/null || :; done # one that has ended needs no telling
+  for pid in "${PID_OF[@]}"; do kill -"$1" -- "$pid" 2>/dev/null || :; done # one that has ended needs no telling
 }
 
 run::kill_all() {
   local pid
-  # Otherwise Bash tells a person, with a line number, what was killed here.
-  disown -a
-  for pid in "${!WORKER_OF[@]}" ${STORE_PID:+"$STORE_PID"}; do kill -KILL -- "-$pid" 2>/dev/null || :; done # as above
+  for pid in "${PID_OF[@]}" ${STORE_PID:+"$STORE_PID"} ${PROCESS_PID:+"$PROCESS_PID"}; do
+    kill -KILL -- "-$pid" 2>/dev/null || : # as above
+  done
+  leftovers::end_below "$ORKESTRA_WORKSPACES"
 }
 
 run::last() {
+  trap '' TERM INT HUP
   run::kill_all
   [[ -z ${ORKESTRA_RUN:-} ]] || rm -rf -- "$ORKESTRA_RUN"
   lock::forget_holder
@@ -248,13 +277,14 @@ run::last() {
 
 # What has no change of its own (failed, waiting for a person, nothing to do) and the state of the queue: one commit.
 run::finish() {
-  local status text
+  local status text ended
   run::land_rest
   store::ask summary
   status=${STORE_REPLY[0]} text=${STORE_REPLY[1]}
   store::ask bye
-  wait "$STORE_PID" || log::write warn "the store ended with $?"
+  process::await ended "$STORE_PID"
   STORE_PID=''
+  ((ended == 0)) || log::write warn "the store ended with $ended"
   if [[ -z $QUIET ]]; then say_lines "$text"; elif [[ $status != 0 ]]; then say_lines "$text" >&7; fi
   [[ -z $STOP_SIGNAL ]] || exit "$STOP_SIGNAL"
   ((WORKER_STATUS == 0)) || exit "$WORKER_STATUS"
@@ -268,7 +298,7 @@ run::land_rest() {
     store::ask finish
     [[ ${STORE_REPLY[0]} != 0 ]] || return 0
     exec 8>>"$ORKESTRA_GIT_DIR/orkestra/landing.lock"
-    flock 8
+    process::run status flock 8
     git::head head
     process::run status "$ORKESTRA_SCRIPTS/CORE/land.sh" move "$head" "$head" "${STORE_REPLY[@]:1:2}" \
       >"$ORKESTRA_RUN/landed"

@@ -143,7 +143,7 @@ class Store:
             self.control = Client(self.folder, "control")
 
     def worker(self, name: str = "w1") -> Client:
-        self.control.ask("worker", name)
+        self.control.ask("worker", name, "1")
         return Client(self.folder, name)
 
     def end(self) -> tuple[int, str]:

@@ -19,6 +19,17 @@ leftovers::end() {
   kill -KILL -- "${pids[@]}" 2>/dev/null || : # as above
 }
 
+# leftovers::end_below WORKSPACES: ends at once every agent and check that was given a HOME below that folder.
+leftovers::end_below() {
+  local files=() file
+  leftovers::_has_no_walls || return 0
+  mapfile -d '' -t files < <(grep -lzZF -e "HOME=$1/" /proc/[0-9]*/environ 2>/dev/null || :) # as below
+  for file in "${files[@]}"; do
+    file=${file#/proc/}
+    kill -KILL -- "${file%/environ}" 2>/dev/null || : # one that has ended needs no killing
+  done
+}
+
 leftovers::_has_no_walls() {
   case ${ORKESTRA_SANDBOX:-auto} in
     off) return 0 ;;

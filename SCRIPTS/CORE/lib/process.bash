@@ -32,24 +32,29 @@ process::start_here() {
 }
 
 # process::wait VAR: waits for the started child to end, however often a signal interrupts; VAR gets its exit status.
+process::wait() {
+  process::await "$1" "$PROCESS_PID"
+  PROCESS_PID='' PROCESS_BUSY=''
+}
+
+# process::await VAR PID: the same for any child of this shell.
 # Where a signal comes just as the child ends, Bash 5.2 loses the status and says -1: VAR is 255 then, and never 0.
 # Whoever was told to stop does not go by it.
-process::wait() {
+process::await() {
   local _status _again
   while :; do
     _status=0
     # Of a child that died of a signal Bash would tell a person, with a line number.
-    wait "$PROCESS_PID" 2>/dev/null || _status=$?
+    wait "$2" 2>/dev/null || _status=$?
     ((_status > 128 || _status < 0)) || break
-    if kill -0 "$PROCESS_PID" 2>/dev/null; then continue; fi
+    if kill -0 "$2" 2>/dev/null; then continue; fi
     _again=0
-    wait "$PROCESS_PID" 2>/dev/null || _again=$?
+    wait "$2" 2>/dev/null || _again=$?
     # 127: the child died of a signal, and its status has been given already.
     ((_again == 127)) || _status=$_again
     break
   done
   ((_status >= 0)) || _status=255
-  PROCESS_PID='' PROCESS_BUSY=''
   printf -v "$1" '%s' "$_status"
 }
 
@@ -65,6 +70,12 @@ process::run() {
 process::stop() {
   [[ -n $PROCESS_PID ]] || return 0
   kill -"$1" -- "-$PROCESS_PID" 2>/dev/null || return 0
+}
+
+# process::tell_to_stop: the child that runs, and any that this process still starts, gets TERM.
+process::tell_to_stop() {
+  PROCESS_STOPPING=1
+  process::stop TERM
 }
 
 # process::on_stop FUNCTION: from here on INT, TERM and HUP set PROCESS_STOPPING; a running child gets TERM; with none
