@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import canonical
+from . import canonical, tools
 from .tasks import name_problem
 
 MAX_COOLDOWN = 7 * 24 * 3600  # a tool that says "in a year" is mistaken
@@ -48,6 +48,7 @@ class Agents:
     def __init__(
         self, scripts: Path, config: Path, keys: dict[str, str], clock: Callable[[], float] = time.time
     ) -> None:
+        self._config = config
         self._folders = [config / "agents", scripts / "AGENTS" / "adapters"]
         self._programs = scripts / "AGENTS"
         self._keys = keys
@@ -86,6 +87,8 @@ class Agents:
         self._describe(agent, told)
         if agent.kind == "ai":
             self._probe(agent)
+            if not agent.problem:
+                tools.keep(self._config, name, str(told.get("binary") or ""))
         return agent
 
     def _describe(self, agent: Agent, told: dict[str, Any]) -> None:

@@ -63,7 +63,7 @@ def follow(
     import sh
 
     command = sh.Command(str(find(home, name)))
-    with _passing_on() as passing:
+    with passing_on() as passing:
         running = command(
             *arguments,
             _bg=True,
@@ -112,7 +112,7 @@ class _Passing:
 
 
 @contextlib.contextmanager
-def _passing_on() -> Iterator[_Passing]:
+def passing_on() -> Iterator[_Passing]:
     """INT, TERM and HUP go to a command instead of ending us; what was ignored (nohup) stays ignored."""
     import signal
 

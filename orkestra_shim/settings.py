@@ -1,7 +1,8 @@
 """Settings of CONFIG/settings.env and the keys of CONFIG/api-keys.env.
 
 A value in the process environment wins over the file, the file over the default; so that nothing an
-environment happens to carry opens the sandbox, ORKESTRA_SANDBOX_READ is read from the file only.
+environment happens to carry opens the sandbox, ORKESTRA_SANDBOX_READ and ORKESTRA_PATH are read from the
+file only.
 """
 
 from __future__ import annotations
@@ -78,9 +79,10 @@ _CHECKS: dict[str, Callable[[str, Path], str]] = {
     "ORKESTRA_SANDBOX": _choice("required", "auto", "off"),
     "ORKESTRA_SANDBOX_READ": _folders,
     "ORKESTRA_WORKSPACES_DIR": _folder,
+    "ORKESTRA_PATH": _folders,
 }
 KEYS = tuple(_CHECKS)
-_FILE_ONLY = ("ORKESTRA_SANDBOX_READ",)
+_FILE_ONLY = ("ORKESTRA_SANDBOX_READ", "ORKESTRA_PATH")
 
 
 def _default(key: str, home: Home) -> str:
@@ -91,6 +93,7 @@ def _default(key: str, home: Home) -> str:
         "ORKESTRA_SANDBOX": "auto",
         "ORKESTRA_SANDBOX_READ": "",
         "ORKESTRA_WORKSPACES_DIR": "",
+        "ORKESTRA_PATH": "",
     }[key]
 
 

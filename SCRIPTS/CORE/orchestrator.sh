@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Summary: The supervisor of one project's run: holds the project, starts the store and the workers, ends in order.
 # Usage: orchestrator.sh start [--project P] [--workers N] [--only TASK]... [--stay] [--anyway]
-#        orchestrator.sh once  [--project P] [--workers N]    for cron: silent unless something needs a person
+#        orchestrator.sh once  [--project P | --all] [--workers N]    for cron: silent unless something needs a person
 #        orchestrator.sh stop  [--project P]                  ends the run that goes on, wherever it was started
-#        orchestrator.sh status [--project P] [--json]
+#        orchestrator.sh status [--project P] [--json] [--since TIME]
 # Options:
 #   --workers N   how many tasks at the same time (settings: ORKESTRA_WORKERS)
 #   --only TASK   nothing but this task and what it waits for (may be given again)
 #   --stay        wait for more when nothing is left to do
+#   --quiet       no progress; the summary only when something needs a person
 #   --anyway      go on although the project's check fails on the branch before anything was done
 # Exit: 0 all done; 1 a task failed or needs a person; 16 another run holds the project; 64 65 69 73 75 78 as in the
 #   README's table; 130, 143 stopped by a person.
@@ -20,7 +21,7 @@ readonly EARLY_DEATH=5  # seconds: a worker that lived less long died at once
 readonly EARLY_DEATHS=3 # so many of them in a row end the run
 readonly LOOK_ROUND=5   # seconds between two looks when nothing rings: a trap that came too late for `read` is run then
 
-OPTIONS=() ONLY=() STAY='' ANYWAY='' QUIET=''
+ONLY=() STAY='' ANYWAY='' QUIET=''
 PROJECT='' WORKERS=''
 STORE_PID='' STOP_SIGNAL='' DRAINED='' INTERRUPTIBLE='' BELL=''
 # Workers by the number of their life, which the store rings with when the worker is gone.
@@ -41,7 +42,7 @@ run::parse() {
         ;;
       --stay) STAY=1 ;;
       --anyway) ANYWAY=1 ;;
-      --json) OPTIONS+=(--json) ;;
+      --quiet) QUIET=1 ;;
       *) die "$EX_USAGE" "orchestrator.sh: unknown option '$1'" "see the head of $0" ;;
     esac
     shift
@@ -53,6 +54,7 @@ run::parse() {
 
 run::start() {
   trap '' PIPE # whoever read our lines may leave: the work goes on
+  [[ -z $QUIET ]] || exec 7>&1 >/dev/null
   context::load "$PROJECT"
   [[ -z $WORKERS ]] || export ORKESTRA_WORKERS=$WORKERS
   ((ORKESTRA_WORKERS > 0 && ORKESTRA_WORKERS <= 256)) || die "$EX_USAGE" "--workers takes a number from 1 to 256"
@@ -75,7 +77,6 @@ run::start() {
 }
 
 run::held() {
-  [[ -z $QUIET ]] || exit 0
   die "$EX_HELD" "another run holds this project: $LOCK_HOLDER" "wait for it, or stop it: orkestra stop --project $ORKESTRA_PROJECT_NAME"
 }
 
@@ -315,13 +316,6 @@ run::land_rest() {
 
 # --- other verbs ------------------------------------------------------------------------------------------------
 
-# Progress goes nowhere; what needs a person goes to stderr and, at the end, to stdout: cron sends it as a mail.
-run::once() {
-  QUIET=1
-  exec 7>&1 >/dev/null
-  run::start
-}
-
 run::stop() {
   context::load "$PROJECT"
   lock::hold_project
@@ -341,13 +335,16 @@ run::stop() {
 main() {
   local verb=${1:-}
   case $verb in
-    start | once | stop) shift ;;
+    start | stop) shift ;;
+    once)
+      shift
+      context::python
+      exec "$ORKESTRA_PYTHON" -m orkestra_shim.once "$@"
+      ;;
     status)
       shift
-      run::parse "$@"
       context::python
-      exec "$ORKESTRA_PYTHON" -m orkestra_shim status \
-        ${PROJECT:+--project "$PROJECT"} "${OPTIONS[@]}"
+      exec "$ORKESTRA_PYTHON" -m orkestra_shim status "$@"
       ;;
     *) die "$EX_USAGE" "orchestrator.sh: '$verb' is none of start, once, stop, status" "see the head of $0" ;;
   esac

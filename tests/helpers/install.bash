@@ -8,6 +8,7 @@ strace	strace	pytest bats
 ps	procps	pytest bats e2e
 flock	util-linux	bats e2e
 npm	npm	pytest bats e2e
+crontab	cron	e2e
 debootstrap	debootstrap	bare
 xz	xz-utils	bare'
 
