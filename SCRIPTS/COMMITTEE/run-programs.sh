@@ -11,7 +11,7 @@
 # changes another's ballot, and at the end comes out as a line for each: MEMBER TAB EXIT TAB ESCAPED-TEXT.
 # shellcheck source=../CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use text
+use text beside
 
 readonly PROGRAMS_SECONDS=${PROGRAMS_SECONDS:-100} PROGRAMS_WORDS=4096 # bytes of a reviewer's reason that are kept
 
@@ -23,7 +23,7 @@ main() {
     program=$member
     [[ $program == /* ]] || program=$ORKESTRA_SCRIPTS/COMMITTEE/reviewers/$member
     # shellcheck disable=SC2312  # its status is asked for by its pid
-    exec {fd}< <(exec timeout --kill-after=1 "$PROGRAMS_SECONDS" "$program" 2>&1 </dev/null)
+    exec {fd}< <(beside::become "$program" 2>&1 </dev/null)
     outputs+=("$fd") pids+=("$!")
   done
   for i in "${!members[@]}"; do
@@ -34,11 +34,19 @@ main() {
 
 # programs::collect MEMBER FD PID: adds to main's lines.
 programs::collect() {
-  local words='' status=0
-  IFS= read -r -d '' -N "$PROGRAMS_WORDS" words <&"$2" || true
+  local words='' status=0 left=$((PROGRAMS_SECONDS - SECONDS))
+  ((left > 0)) || left=0.01
+  IFS= read -r -t "$left" -d '' -N "$PROGRAMS_WORDS" words <&"$2" || status=$?
   # What is too long is read and dropped, so that the reviewer comes to its end.
-  while IFS= read -r -d '' -N 65536 _ <&"$2"; do :; done
-  wait "$3" || status=$?
+  while ((status == 0)); do IFS= read -r -t "$left" -d '' -N 65536 _ <&"$2" || status=$?; done
+  if ((status > 128)); then
+    # Its time is up. What it has started ends with the sandbox.
+    kill -KILL "$3" 2>/dev/null || : # it ended just now
+    status=$EX_TIMEOUT
+  else
+    status=0
+    wait "$3" || status=$?
+  fi
   text::escape words "${words%$'\n'}"
   lines+=$1$'\t'$status$'\t'$words$'\n'
 }

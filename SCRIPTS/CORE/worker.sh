@@ -3,13 +3,15 @@
 # Usage: worker.sh NUMBER     (started by orchestrator.sh, with its environment and ORKESTRA_RUN)
 #   A task goes through stages; each is a function that says what comes next:
 #     prepare -> work -> take -> check -> gates -> vote -> land
-#   What a stage does stands by itself (workspace, spawn.sh, check.sh, run-gates.sh, hold-vote.sh, land): files and
+#   What a stage does stands by itself (workspace, validate, spawn.sh, check, gates, hold-vote.sh, land): files and
 #   arguments in, an exit status out; what follows from its result is decided by the store. Nothing here decides over
 #   JSON. The file is long so that a task's whole way can be read from top to bottom in one place.
 # Exit: 0 nothing left to do; 143 told to stop; 70 the store is gone or something broke.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use log process store git workspace land
+# allow dependency-direction: the worker goes through every room
+use SAFETY/check SAFETY/validate SAFETY/gates
 
 WORKSPACE='' TICKET='' ATTEMPT=''
 TASK='' TRY='' AGENT='' # the attempt
@@ -30,14 +32,8 @@ worker::step() {
   [[ -z $PROCESS_STOPPING ]] || worker::leave
 }
 
-# The same for a step whose output is its result.
+# The same for a function of ours, whose output is its result.
 RESULT=''
-worker::step_result() {
-  worker::step "$@" >"$WORKSPACE/result"
-  RESULT=$(<"$WORKSPACE/result")
-}
-
-# The same for a function of ours.
 worker::here() {
   process::start_here "$@" >"$WORKSPACE/result"
   process::wait STATUS
@@ -126,24 +122,17 @@ stage::resume() {
   [[ -z $MERGED ]] || NEXT=measure
 }
 
-# The validators, before and after a task: VALID says whether all of them pass, RESULT what they found.
-VALID=''
+# The validators, before and after a task: WRONG gets what they found, nothing where all is well.
+WRONG=''
 worker::validate() {
-  local when=$1
-  shift
-  worker::step_result "$ORKESTRA_SCRIPTS/SAFETY/validate.sh" "$when" --workspace "$WORKSPACE" --ticket "$TICKET" \
-    --attempt "$ATTEMPT" "$@"
-  case $STATUS in
-    0) VALID=1 ;;
-    1) VALID='' ;;
-    *) die "$EX_INTERNAL" "the validators of $TASK could not be run (exit $STATUS)" ;;
-  esac
+  validate::run "$1" "$WORKSPACE" "$TICKET" "$ATTEMPT" "$BASE"
+  WRONG=${VALIDATE_FOUND%$'\n'}
 }
 
 stage::work() {
-  worker::validate before --base "$BASE"
-  if [[ -z $VALID ]]; then
-    worker::fail "not started: $RESULT"
+  worker::validate before
+  if [[ -n $WRONG ]]; then
+    worker::fail "not started: $WRONG"
     return
   fi
   worker::step "$ORKESTRA_SCRIPTS/AGENTS/spawn.sh" work "$WORKSPACE" "$TICKET" "$ATTEMPT"
@@ -170,8 +159,8 @@ worker::let_go() {
 
 stage::taken() {
   worker::validate after
-  if [[ -z $VALID ]]; then
-    worker::fail "refused: $RESULT"
+  if [[ -n $WRONG ]]; then
+    worker::fail "refused: $WRONG"
     return
   fi
   store::ask taken "$TREE" "$FILES"
@@ -192,12 +181,12 @@ stage::measure() {
 # The check on the tree in the workspace; CHECK_STATUS is its exit status.
 CHECK_STATUS=0
 worker::check() {
-  local status
-  worker::step "$ORKESTRA_SCRIPTS/SAFETY/check.sh" "$WORKSPACE" "$TICKET/check" "$ATTEMPT/check.log" \
-    "$(<"$TICKET/check-timeout")"
-  status=$STATUS
-  store::ask checked "$status" "$((SECONDS - STARTED))" "$TREE"
-  CHECK_STATUS=$status
+  local seconds
+  IFS= read -r seconds <"$TICKET/check-timeout" || : # it ends without a newline
+  STARTED=$SECONDS
+  check::run CHECK_STATUS "$WORKSPACE" "$TICKET/check" "$ATTEMPT/check.log" "$seconds"
+  [[ -z $PROCESS_STOPPING ]] || worker::leave
+  store::ask checked "$CHECK_STATUS" "$((SECONDS - STARTED))" "$TREE"
 }
 
 stage::check() {
@@ -219,7 +208,7 @@ stage::check_empty() {
 
 worker::run_gates() {
   export GIT_DIR=$WORKSPACE/git GIT_OBJECT_DIRECTORY=$ORKESTRA_GIT_DIR/objects
-  exec "$ORKESTRA_SCRIPTS/SAFETY/run-gates.sh" "$ATTEMPT" "$BASE" "$TREE" "$TICKET"
+  gates::run "$ATTEMPT" "$BASE" "$TREE" "$TICKET"
 }
 
 # The gates on the change from BASE to TREE; GATED gets the store's answer.
@@ -442,6 +431,7 @@ main() {
   # before the next one touches it.
   exec 6>>"$WORKSPACE/lock"
   flock 6
+  rootfs::load # once: every sandbox of this worker has it
   store::connect "w$1"
   worker::keep_workspace
   while [[ -z $PROCESS_STOPPING ]]; do

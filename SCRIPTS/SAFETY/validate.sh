@@ -11,66 +11,40 @@
 # where all is well: this runs for every task.
 # shellcheck source=../CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use text
-
-VALIDATE_WORKSPACE='' VALIDATE_TICKET='' VALIDATE_ATTEMPT='' VALIDATE_BASE='' VALIDATE_ONLY=''
-VALIDATE_WRONG=0 VALIDATE_NAME=''
+use SAFETY/validate
 
 main() {
   case ${1:-} in
-    before | after)
-      validate::parse "$@"
-      validate::run "$1"
-      ;;
-    list) validate::list ;;
+    before | after) run "$@" ;;
+    list) list ;;
     *) die "$EX_USAGE" "validate.sh: before, after or list?" "see the head of ${BASH_SOURCE[0]}" ;;
   esac
 }
 
-validate::parse() {
-  local when=$1
+run() {
+  local when=$1 workspace='' ticket='' attempt='' base='' only=''
   shift
   while (($# > 0)); do
     (($# > 1)) || die "$EX_USAGE" "validate.sh: $1 needs a value"
     case $1 in
-      --workspace) VALIDATE_WORKSPACE=$2 ;;
-      --ticket) VALIDATE_TICKET=$2 ;;
-      --attempt) VALIDATE_ATTEMPT=$2 ;;
-      --base) VALIDATE_BASE=$2 ;;
-      --only) VALIDATE_ONLY=$2 ;;
+      --workspace) workspace=$2 ;;
+      --ticket) ticket=$2 ;;
+      --attempt) attempt=$2 ;;
+      --base) base=$2 ;;
+      --only) only=$2 ;;
       *) die "$EX_USAGE" "validate.sh: unknown option '$1'" ;;
     esac
     shift 2
   done
-  [[ -n $VALIDATE_WORKSPACE && -n $VALIDATE_TICKET && -n $VALIDATE_ATTEMPT ]] \
+  [[ -n $workspace && -n $ticket && -n $attempt ]] \
     || die "$EX_USAGE" "validate.sh: --workspace, --ticket and --attempt are needed"
-  [[ $when == after || -n $VALIDATE_BASE ]] || die "$EX_USAGE" "validate.sh: --base is needed"
+  [[ $when == after || -n $base ]] || die "$EX_USAGE" "validate.sh: --base is needed"
+  validate::run "$when" "$workspace" "$ticket" "$attempt" "$base" "$only"
+  printf '%s' "$VALIDATE_FOUND"
+  [[ -z $VALIDATE_FOUND ]] || exit "$EX_FAILED"
 }
 
-validate::run() {
-  local file ran=''
-  for file in "$ORKESTRA_SCRIPTS/SAFETY/validators/$1"/*.bash; do
-    VALIDATE_NAME=${file##*/}
-    VALIDATE_NAME=${VALIDATE_NAME%.bash}
-    [[ -z $VALIDATE_ONLY || $VALIDATE_ONLY == "$VALIDATE_NAME" ]] || continue
-    ran=1
-    # shellcheck source=/dev/null
-    source "$file"
-    "validator::${VALIDATE_NAME//-/_}"
-  done
-  [[ -n $ran ]] || die "$EX_USAGE" "validate.sh: there is no validator '$VALIDATE_ONLY' for $1" "see validate.sh list"
-  ((VALIDATE_WRONG == 0)) || exit "$EX_FAILED"
-}
-
-# wrong TEXT: what a validator found.
-wrong() {
-  local shown
-  text::plain shown "$1"
-  printf '%s: %s\n' "$VALIDATE_NAME" "$shown"
-  ((++VALIDATE_WRONG))
-}
-
-validate::list() {
+list() {
   local file line when
   for when in before after; do
     for file in "$ORKESTRA_SCRIPTS/SAFETY/validators/$when"/*.bash; do

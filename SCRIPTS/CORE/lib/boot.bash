@@ -4,12 +4,15 @@
 # It gives: strict mode, ORKESTRA_SCRIPTS (the absolute path of SCRIPTS, exported), the loader `use`, the exit codes
 # and `die` of error.bash, and one ERR trap, so that a failure nobody expected is one clear line and exit 70.
 #
-# Needs Bash 5.1 (inherit_errexit, wait -n -p, EPOCHREALTIME) and says so.
+# Sourced a second time it does nothing. Needs Bash 5.1 (inherit_errexit, wait -n -p, EPOCHREALTIME) and says so.
 
 if ((BASH_VERSINFO[0] < 5 || (BASH_VERSINFO[0] == 5 && BASH_VERSINFO[1] < 1))); then
   printf 'orkestra: Bash 5.1 or newer is needed, this is %s\n' "$BASH_VERSION" >&2
   exit 78
 fi
+
+# A program that a shell of ours reads (beside.bash) has been booted already.
+! declare -F boot::_locate >/dev/null || return 0
 
 set -Eeuo pipefail
 shopt -s inherit_errexit

@@ -12,6 +12,7 @@ readonly ROOTFS_TMP_SIZE=2147483648 ROOTFS_SMALL_SIZE=268435456
 # rootfs::build: works everything out and puts it into the cache.
 rootfs::build() {
   bubblewrap::probe
+  rootfs::_programs
   toolchains::collect
   rootfs::_arguments
   rootfs::_network
@@ -19,11 +20,18 @@ rootfs::build() {
   rootfs::_keep "$ORKESTRA_RUNTIME/sandbox-base"
 }
 
-# The file: the key, four single values, the lengths of two lists, then the three lists one after the other.
+rootfs::_programs() {
+  if ! { ROOTFS_SETPRIV=$(type -P setpriv) && ROOTFS_TIMEOUT=$(type -P timeout) && ROOTFS_ENV_PROGRAM=$(type -P env); }; then
+    die "$EX_UNAVAILABLE" "setpriv, timeout or env is not on PATH" "install util-linux and coreutils"
+  fi
+}
+
+# The file: the key, seven single values, the lengths of two lists, then the three lists one after the other.
 rootfs::_keep() {
   local key
   rootfs::_key key
-  printf '%s\0' "$key" "$ROOTFS_BWRAP" "$ROOTFS_REASON" "$ROOTFS_CURE" "$ROOTFS_PATH" "${#ROOTFS_ENV[@]}" \
+  printf '%s\0' "$key" "$ROOTFS_BWRAP" "$ROOTFS_REASON" "$ROOTFS_CURE" "$ROOTFS_PATH" \
+    "$ROOTFS_SETPRIV" "$ROOTFS_TIMEOUT" "$ROOTFS_ENV_PROGRAM" "${#ROOTFS_ENV[@]}" \
     "${#ROOTFS_NET_ARGS[@]}" ${ROOTFS_ENV[@]+"${ROOTFS_ENV[@]}"} ${ROOTFS_NET_ARGS[@]+"${ROOTFS_NET_ARGS[@]}"} \
     "${ROOTFS_ARGS[@]}" >"$1.$$"
   mv -f -- "$1.$$" "$1"

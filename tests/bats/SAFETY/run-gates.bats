@@ -303,7 +303,7 @@ E
   local scripts=$PLACE/framework/SCRIPTS
   mkdir -p "$scripts/SAFETY/gates"
   cp -R -- "$SCRIPTS/CORE" "$scripts/"
-  cp -- "$SCRIPTS/SAFETY/run-gates.sh" "$scripts/SAFETY/"
+  cp -R -- "$SCRIPTS/SAFETY/run-gates.sh" "$SCRIPTS/SAFETY/lib" "$scripts/SAFETY/"
   printf '#!/bin/sh\nexit 9\n' >"$scripts/SAFETY/gates/broken"
   printf '#!/bin/sh\nhead -c 300000 /dev/zero | tr "\\0" x; exit 0\n' >"$scripts/SAFETY/gates/loud"
   printf '#!/bin/sh\nprintf "tab\\there\\nand a line\\n"; exit 1\n' >"$scripts/SAFETY/gates/odd"

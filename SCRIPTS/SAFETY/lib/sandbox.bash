@@ -1,0 +1,186 @@
+# shellcheck shell=bash
+# What sandbox.sh does, for a process that is to become the command: see the head of sandbox.sh for the options and for
+# what the command sees and gets.
+#
+# The environment is emptied by `exec -c`, whatever it held. What the command shall have goes to bubblewrap as
+# arguments; what comes from --env, which may hold keys, through a pipe that nobody else has (--args).
+
+use SAFETY/rootfs
+
+SANDBOX_BINDS=() # bubblewrap's words for the options
+SANDBOX_PAIRS=() # NAME=VALUE for the command, from --env
+SANDBOX_OWN=()   # NAME=VALUE for the command, ours
+SANDBOX_HOME='' SANDBOX_CHDIR='' SANDBOX_NET='' SANDBOX_STDIN=/dev/null SANDBOX_LIMIT='' SANDBOX_SECONDS=''
+SANDBOX_COMMAND=()
+
+# sandbox::become OPTIONS... -- COMMAND...: this process becomes the command in its sandbox. With --seconds N it is ended
+# after N seconds: TERM to its group, ORKESTRA_GRACE, KILL; 124 means that its time was up. It then dies with its parent
+# too. Whoever calls it is a process of its own (a fork), which this ends.
+sandbox::become() {
+  local parent
+  sandbox::_parent parent
+  sandbox::_parse "$@"
+  sandbox::_close_descriptors
+  rootfs::load
+  SANDBOX_OWN=("PATH=$ROOTFS_PATH" "HOME=${SANDBOX_HOME:-/}" LANG=C.UTF-8 TERM=dumb SHELL=/bin/bash)
+  [[ -z ${USER:-} ]] || SANDBOX_OWN+=("USER=$USER" "LOGNAME=$USER")
+  [[ -z ${TZ:-} ]] || SANDBOX_OWN+=("TZ=$TZ")
+  # Ours come last: a task cannot set PATH or HOME.
+  SANDBOX_OWN=("${ROOTFS_ENV[@]}" "${SANDBOX_OWN[@]}")
+  [[ -z $SANDBOX_LIMIT ]] || ulimit -f "$(((SANDBOX_LIMIT + 1023) / 1024))"
+  ulimit -c 0
+  exec <"$SANDBOX_STDIN"
+  # shellcheck disable=SC2310  # a predicate
+  if sandbox::_has_walls; then sandbox::_walled; else sandbox::_open; fi
+}
+
+# sandbox::_parent VAR: the pid of our parent as it is now.
+sandbox::_parent() {
+  local _parent
+  read -r _ _ _ _parent _ </proc/self/stat
+  printf -v "$1" '%s' "$_parent"
+}
+
+sandbox::_parse() {
+  while (($# > 0)); do
+    case $1 in
+      --) shift && break ;;
+      --net) SANDBOX_NET=1 && shift && continue ;;
+      --rw | --ro | --hide | --home | --chdir | --env | --stdin | --files-limit | --seconds)
+        (($# > 1)) || die "$EX_USAGE" "sandbox.sh: $1 needs a value"
+        ;;
+      *) die "$EX_USAGE" "sandbox.sh: unknown option '$1'" "see the head of $ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" ;;
+    esac
+    sandbox::_option "$1" "$2"
+    shift 2
+  done
+  (($# > 0)) || die "$EX_USAGE" "sandbox.sh: no command after --"
+  SANDBOX_COMMAND=("$@")
+}
+
+sandbox::_option() {
+  case $1 in
+    --files-limit)
+      error::need_number "$2" --files-limit
+      SANDBOX_LIMIT=$2
+      return
+      ;;
+    --seconds)
+      error::need_number "$2" --seconds
+      SANDBOX_SECONDS=$2
+      return
+      ;;
+    --env)
+      sandbox::_read_environment "$2"
+      return
+      ;;
+    --stdin)
+      [[ -r $2 ]] || die "$EX_DATA" "sandbox.sh: cannot read --stdin $2"
+      SANDBOX_STDIN=$2
+      return
+      ;;
+  esac
+  is_plain_absolute "$2" || die "$EX_USAGE" "sandbox.sh: $1 needs an absolute path without . and .., not '$2'"
+  [[ $1 == --hide || -e $2 ]] || die "$EX_DATA" "sandbox.sh: there is no $2 for $1"
+  case $1 in
+    --rw) SANDBOX_BINDS+=(--bind "$2" "$2") ;;
+    --ro) SANDBOX_BINDS+=(--ro-bind "$2" "$2") ;;
+    --hide) SANDBOX_BINDS+=(--tmpfs "$2") ;;
+    --home)
+      SANDBOX_BINDS+=(--bind "$2" "$2")
+      SANDBOX_HOME=$2
+      ;;
+    --chdir) SANDBOX_CHDIR=$2 && return ;;
+  esac
+  # A folder that holds the keys never brings them along.
+  [[ ${ORKESTRA_CONFIG:-} != "${2%/}"/* ]] || SANDBOX_BINDS+=(--tmpfs "$ORKESTRA_CONFIG")
+}
+
+sandbox::_read_environment() {
+  local pair
+  local -a pairs
+  [[ -r $1 ]] || die "$EX_DATA" "sandbox.sh: cannot read --env $1"
+  mapfile -d '' -t pairs <"$1"
+  for pair in ${pairs[@]+"${pairs[@]}"}; do
+    # The value may be a key: what is said about a bad entry is its name at most.
+    [[ $pair =~ ^[A-Za-z_][A-Za-z0-9_]*= ]] || die "$EX_DATA" "sandbox.sh: --env holds an entry that is no NAME=VALUE"
+    case ${pair%%=*} in
+      LD_* | BASH* | ENV | SHELLOPTS | PS4 | IFS | GLIBC_TUNABLES | GCONV_PATH | _ | EX_* | BOOT_* | ROOTFS_* | SANDBOX_*)
+        die "$EX_DATA" "sandbox.sh: the variable ${pair%%=*} may not be passed to a command"
+        ;;
+      UID | EUID | PPID | GROUPS | FUNCNAME | DIRSTACK)
+        die "$EX_DATA" "sandbox.sh: the variable ${pair%%=*} belongs to the shell"
+        ;;
+    esac
+    SANDBOX_PAIRS+=("$pair")
+  done
+}
+
+# A lock, a pipe to the store: nothing that our caller held open reaches the command.
+sandbox::_close_descriptors() {
+  local fd
+  for fd in /proc/self/fd/*; do
+    fd=${fd##*/}
+    [[ $fd != [012] && $fd =~ ^[0-9]+$ ]] || continue
+    exec {fd}>&-
+  done
+}
+
+sandbox::_has_walls() {
+  [[ ${ORKESTRA_SANDBOX:-auto} != off ]] || return 1
+  [[ -n $ROOTFS_REASON ]] || return 0
+  [[ ${ORKESTRA_SANDBOX:-auto} == auto ]] || die "$EX_CONFIG" "the sandbox is required, and bubblewrap does not work here: $ROOTFS_REASON" "$ROOTFS_CURE"
+  return 1
+}
+
+# SANDBOX_BEFORE: what stands before the command where its time is bounded, none of it a process of its own but
+# `timeout`, which makes the group and forwards TERM to it. A parent that died before we are tied to it would be missed.
+sandbox::_limit() {
+  local now
+  SANDBOX_BEFORE=()
+  sandbox::_parent now
+  ((now == parent)) || exit "$EX_INTERNAL"
+  [[ -z $SANDBOX_SECONDS ]] || SANDBOX_BEFORE=("$ROOTFS_SETPRIV" --pdeathsig KILL -- "$ROOTFS_TIMEOUT"
+    --kill-after="${ORKESTRA_GRACE:-10}" "$SANDBOX_SECONDS")
+}
+
+sandbox::_walled() {
+  local pair fd
+  local -a words=("${ROOTFS_ARGS[@]}" ${SANDBOX_BINDS[@]+"${SANDBOX_BINDS[@]}"} --remount-ro /
+    --chdir "${SANDBOX_CHDIR:-${SANDBOX_HOME:-/}}")
+  if [[ -n $SANDBOX_NET ]]; then words+=(${ROOTFS_NET_ARGS[@]+"${ROOTFS_NET_ARGS[@]}"}); else words+=(--unshare-net); fi
+  # A person who calls this by hand in a terminal: the command gets a session of its own.
+  [[ ! -t 1 && ! -t 2 ]] || words+=(--new-session)
+  if ((${#SANDBOX_PAIRS[@]} > 0)); then
+    # shellcheck disable=SC2312  # bubblewrap itself says when it cannot read them
+    exec {fd}< <(for pair in "${SANDBOX_PAIRS[@]}"; do printf '%s\0' --setenv "${pair%%=*}" "${pair#*=}"; done)
+    words+=(--args "$fd")
+  fi
+  for pair in "${SANDBOX_OWN[@]}"; do words+=(--setenv "${pair%%=*}" "${pair#*=}"); done
+  # Whatever signals we or our callers ignore, the command gets them all with their default action.
+  words+=(-- env --default-signal)
+  # env would take a command whose path holds `=` for a variable.
+  [[ ${SANDBOX_COMMAND[0]} != *=* ]] || words+=(/bin/sh -c 'exec "$@"' sh)
+  sandbox::_limit
+  # bubblewrap dies of TERM at once and takes everything with it, so it must not hear it.
+  exec -c "${SANDBOX_BEFORE[@]}" "$ROOTFS_ENV_PROGRAM" --ignore-signal=TERM "$ROOTFS_BWRAP" "${words[@]}" "${SANDBOX_COMMAND[@]}"
+}
+
+# Reads NAME=VALUE from descriptor 3, and becomes the command with nothing else in its environment.
+# shellcheck disable=SC2016  # for the other shell
+readonly SANDBOX_OPEN='mapfile -d "" -t SANDBOX_PAIRS <&3
+exec 3<&-
+unset -v PWD OLDPWD SHLVL
+for SANDBOX_PAIR in "${SANDBOX_PAIRS[@]}"; do declare -x "$SANDBOX_PAIR"; done
+exec "$@"'
+
+sandbox::_open() {
+  local fd
+  cd -- "${SANDBOX_CHDIR:-${SANDBOX_HOME:-/}}" || exit "$EX_DATA"
+  [[ ${SANDBOX_COMMAND[0]} != *=* ]] || SANDBOX_COMMAND=(/bin/sh -c 'exec "$@"' sh "${SANDBOX_COMMAND[@]}")
+  # shellcheck disable=SC2312  # it only prints
+  exec 3< <(printf '%s\0' ${SANDBOX_PAIRS[@]+"${SANDBOX_PAIRS[@]}"} "${SANDBOX_OWN[@]}")
+  sandbox::_limit
+  exec -c "${SANDBOX_BEFORE[@]}" "$BASH" --noprofile --norc -c "$SANDBOX_OPEN" sandbox "$ROOTFS_SETPRIV" --pdeathsig KILL -- \
+    "$ROOTFS_ENV_PROGRAM" --default-signal "${SANDBOX_COMMAND[@]}"
+}
