@@ -80,6 +80,9 @@ _CHECKS: dict[str, Callable[[str, Path], str]] = {
     "ORKESTRA_SANDBOX_READ": _folders,
     "ORKESTRA_WORKSPACES_DIR": _folder,
     "ORKESTRA_PATH": _folders,
+    "ORKESTRA_STUCK_AFTER": _number(1, 10080),
+    "ORKESTRA_LEAST_SPACE": _number(0, 999_999),
+    "ORKESTRA_LOG_SIZE": _number(1, 10240),
 }
 KEYS = tuple(_CHECKS)
 _FILE_ONLY = ("ORKESTRA_SANDBOX_READ", "ORKESTRA_PATH")
@@ -94,6 +97,9 @@ def _default(key: str, home: Home) -> str:
         "ORKESTRA_SANDBOX_READ": "",
         "ORKESTRA_WORKSPACES_DIR": "",
         "ORKESTRA_PATH": "",
+        "ORKESTRA_STUCK_AFTER": "30",
+        "ORKESTRA_LEAST_SPACE": "1024",
+        "ORKESTRA_LOG_SIZE": "10",
     }[key]
 
 

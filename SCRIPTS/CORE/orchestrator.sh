@@ -23,7 +23,7 @@ readonly LOOK_ROUND=5   # seconds between two looks when nothing rings: a trap t
 
 ONLY=() STAY='' ANYWAY='' QUIET=''
 PROJECT='' WORKERS=''
-STORE_PID='' STOP_SIGNAL='' DRAINED='' INTERRUPTIBLE='' BELL=''
+STORE_PID='' MONITOR_PID='' STOP_SIGNAL='' DRAINED='' INTERRUPTIBLE='' BELL=''
 # Workers by the number of their life, which the store rings with when the worker is gone.
 declare -A PID_OF=() WORKER_OF=() BORN=()
 LIVES=0 DEATHS=0 WORKER_STATUS=0 NOW=0 PATIENCE=0
@@ -70,6 +70,7 @@ run::start() {
   # Of a child that dies of a signal Bash tells a person, with a line number, unless that signal has a trap.
   # shellcheck disable=SC2173  # not to trap it
   trap : KILL
+  run::start_monitor
   "$ORKESTRA_SCRIPTS/CORE/land.sh" recover
   run::open_store
   run::work
@@ -84,7 +85,7 @@ run::folders() {
   mkdir -p -- "$ORKESTRA_LOGS" "$ORKESTRA_WORKSPACES" || die "$EX_CANNOT_WRITE" "cannot write $ORKESTRA_LOGS or $ORKESTRA_WORKSPACES"
   (umask 077 && mkdir -p -- "$ORKESTRA_RUNTIME") || die "$EX_CANNOT_WRITE" "cannot write $ORKESTRA_RUNTIME"
   export ORKESTRA_RUN=$ORKESTRA_RUNTIME/run
-  rm -rf -- "$ORKESTRA_RUN"
+  rm -rf -- "$ORKESTRA_RUN" "$ORKESTRA_RUNTIME"/w*/now
   mkdir -m 700 -- "$ORKESTRA_RUN"
 }
 
@@ -95,6 +96,15 @@ run::look_at_sandbox() {
   if why=$("$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" --probe 2>&1); then return; fi
   [[ $ORKESTRA_SANDBOX == auto ]] || die "$EX_CONFIG" "ORKESTRA_SANDBOX is required, and ${why#orkestra: }"
   warn "agents run without a sandbox: ${why#orkestra: }"
+}
+
+# What keeps an eye on this run holds nothing of it, neither its lock nor whoever reads its output; no run depends on it.
+run::start_monitor() {
+  set -m
+  setpriv --pdeathsig KILL -- "$ORKESTRA_SCRIPTS/CORE/monitor.sh" watch "$$" \
+    </dev/null >/dev/null 2>>"$ORKESTRA_LOGS/monitor.log" 7>&- 9>&- &
+  MONITOR_PID=$!
+  set +m
 }
 
 # The store says `ready` once it has read queue and records; else its own words have been printed and its exit is ours.
@@ -263,7 +273,7 @@ run::tell_workers() {
 
 run::kill_all() {
   local pid
-  for pid in "${PID_OF[@]}" ${STORE_PID:+"$STORE_PID"} ${PROCESS_PID:+"$PROCESS_PID"}; do
+  for pid in "${PID_OF[@]}" ${STORE_PID:+"$STORE_PID"} ${PROCESS_PID:+"$PROCESS_PID"} ${MONITOR_PID:+"$MONITOR_PID"}; do
     kill -KILL -- "-$pid" 2>/dev/null || : # as above
   done
   leftovers::end_below "$ORKESTRA_WORKSPACES"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2312  # `wait $!` gives the status of < <()
+# shellcheck shell=bash disable=SC2312,SC2034  # `wait $!` gives the status of < <(); commands read what is set here
 # Which framework, home and project a command is about. One Python start answers it all.
 
 # context::python: finds the framework's interpreter, or says the one command that makes it. Sets ORKESTRA_ROOT.
@@ -43,5 +43,35 @@ context::load() {
   for pair in "${pairs[@]}"; do
     [[ $pair =~ ^ORKESTRA_[A-Z_]+= ]] || die "$EX_INTERNAL" "the context has an unexpected line"
     export "${pair?}"
+  done
+}
+
+# context::each COMMAND...: exports the home's variables and runs the command for one project after the other, with that
+# project's variables in its environment. CONTEXT_FAILED is the last exit status that was not 0, CONTEXT_NAMES has the name
+# of each project by its id.
+CONTEXT_FAILED=0
+declare -gA CONTEXT_NAMES=()
+context::each() {
+  local pair pairs=() status=0 block=() first=1 id=''
+  context::python
+  # shellcheck disable=SC2310  # what is wrong has been said in the module's own words
+  mapfile -d '' pairs < <(context::run .context --all || exit)
+  wait "$!" || status=$?
+  ((status == 0)) || exit "$status"
+  for pair in "${pairs[@]}"; do
+    if [[ -n $pair ]]; then
+      [[ $pair =~ ^ORKESTRA_[A-Z_]+= ]] || die "$EX_INTERNAL" "the context has an unexpected line"
+      block+=("$pair")
+      case $pair in
+        ORKESTRA_PROJECT_ID=*) id=${pair#*=} ;;
+        ORKESTRA_PROJECT_NAME=*) CONTEXT_NAMES[$id]=${pair#*=} ;;
+      esac
+    elif [[ -n $first ]]; then
+      export "${block[@]}"
+      block=() first=''
+    else
+      env -- "${block[@]}" "$@" || CONTEXT_FAILED=$?
+      block=()
+    fi
   done
 }

@@ -1,17 +1,45 @@
 # shellcheck shell=bash
-# The framework's own log (LOGS/orchestrator.log) and the lines that a person sees.
+# The framework's own logs (LOGS/orchestrator.log, LOGS/monitor.log) and the lines that a person sees.
 
 use text
 
-# log::write LEVEL MESSAGE: one line, time in UTC, with project and process. Appending is one write(2), so that
-# several processes do not mix their lines. Without ORKESTRA_LOGS (a script run alone) nothing is written.
+readonly LOG_KEPT=3 # old files of each log: NAME.log.1 is the youngest
+
+# log::write LEVEL MESSAGE [LOG]: one line, time in UTC, with project and process, in LOGS/LOG.log (orchestrator).
+# Appending is one write(2), so that several processes do not mix their lines. Without ORKESTRA_LOGS (a script run
+# alone) nothing is written.
 log::write() {
   [[ -n ${ORKESTRA_LOGS:-} && -d $ORKESTRA_LOGS ]] || return 0
   local message time
   text::plain message "$2"
   TZ=UTC printf -v time '%(%Y-%m-%dT%H:%M:%SZ)T' -1
   printf '%s %-5s %s[%s] %s\n' "$time" "$1" "${ORKESTRA_PROJECT_NAME:-orkestra}" "$$" "$message" \
-    >>"$ORKESTRA_LOGS/orchestrator.log"
+    >>"$ORKESTRA_LOGS/${3:-orchestrator}.log"
+}
+
+# log::rotate BYTES: every log that is larger is set aside. Whoever appends opens, writes a line and closes: what was
+# opened just before goes into the file under its new name, so no line is lost. Only the renaming takes turns.
+log::rotate() {
+  local bytes=$1 lock file number large=()
+  log::_larger "$bytes" large
+  ((${#large[@]} > 0)) || return 0
+  exec {lock}>>"$ORKESTRA_LOGS/.rotate.lock"
+  flock "$lock"
+  # Another process may have done it meanwhile.
+  log::_larger "$bytes" large
+  for file in "${large[@]}"; do
+    for ((number = LOG_KEPT; number > 1; --number)); do
+      [[ ! -e $file.$((number - 1)) ]] || mv -fT -- "$file.$((number - 1))" "$file.$number"
+    done
+    mv -fT -- "$file" "$file.1"
+  done
+  exec {lock}>&-
+}
+
+log::_larger() {
+  # shellcheck disable=SC2312  # `wait $!` gives its status
+  mapfile -d '' "$2" < <(exec find "$ORKESTRA_LOGS" -maxdepth 1 -type f -name '*.log' -size "+$1c" -print0)
+  wait "$!"
 }
 
 # say MESSAGE: a line for people, on stdout, without control characters. A reader who has gone (`start | head`, a closed
