@@ -145,7 +145,17 @@ def _fill(folder: Path, template: Path, name: str) -> None:
 
 
 # What a template's own config/project.json may set; the rest is made for each project.
-_FROM_TEMPLATE = ("check", "check_timeout", "agents", "committee", "workspace", "network")
+_FROM_TEMPLATE = (
+    "check",
+    "check_timeout",
+    "agents",
+    "committee",
+    "workspace",
+    "network",
+    "land",
+    "push",
+    "remote",
+)
 _IGNORED = "# What runs leave behind: kept here, not in Git.\n/logs/execution/\n"
 
 

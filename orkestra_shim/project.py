@@ -18,6 +18,7 @@ FORMAT = "orkestra.project/1"
 FILE = Path("config/project.json")
 QUEUE = Path("config/task-queue.json")
 _ID = re.compile(r"[0-9a-f]{12}\Z")
+_REMOTE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}\Z")
 _RULE = re.compile(r"majority\Z|unanimity\Z|supermajority [1-9][0-9]{0,2}/[1-9][0-9]{0,2}\Z")
 
 
@@ -79,6 +80,21 @@ class Project:
         """Whether a check reaches the network."""
         return bool(self._section("network").get("check", False))
 
+    @property
+    def land(self) -> str:
+        """Where accepted changes go: `branch`, or `pr` (a pull request for each)."""
+        return str(self.data.get("land") or "branch")
+
+    @property
+    def push(self) -> bool:
+        """Whether the branch is pushed after each landing."""
+        return bool(self.data.get("push"))
+
+    @property
+    def remote(self) -> str:
+        """The remote for both."""
+        return str(self.data.get("remote") or "origin")
+
     def _section(self, key: str) -> dict[str, Any]:
         return self.data.get(key) or {}
 
@@ -96,6 +112,8 @@ def settings(name: str, branch: str, project_id: str) -> dict[str, Any]:
         "committee": {"reviewers": "auto", "rule": "majority"},
         "workspace": {"share": [], "setup": ""},
         "network": {"check": False},
+        "land": "branch",
+        "push": False,
     }
 
 
@@ -258,6 +276,13 @@ _RULES = (
         "network",
         'an object with "check": true or false',
         lambda v: v is None or (isinstance(v, dict) and isinstance(v.get("check", False), bool)),
+    ),
+    ("land", '"branch" or "pr"', lambda v: v in (None, "branch", "pr")),
+    ("push", "true or false", lambda v: v is None or isinstance(v, bool)),
+    (
+        "remote",
+        'the name of a remote of the repository, such as "origin"',
+        lambda v: v is None or (isinstance(v, str) and bool(_REMOTE.match(v)) and ".." not in v),
     ),
 )
 

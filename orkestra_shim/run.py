@@ -13,6 +13,7 @@ from .edits import Edits
 from .errors import EX_DATA, OrkestraError
 from .ledger import Ledger
 from .prompts import Redactor
+from .remote import Remote
 from .surroundings import Surroundings
 from .tasks import Task
 from .taskstate import TaskState
@@ -54,6 +55,7 @@ class Run:
             name for name, state in self.states.items() if state.draft and self._is_recorded(name, state)
         ]:
             self.states[name].draft = None
+        self.remote = Remote(self)
 
     def sync(self) -> None:
         """Take in records that the branch holds without our having been told (a worker died there)."""

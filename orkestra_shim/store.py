@@ -25,6 +25,7 @@ from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
 from .journal import LogLost
 from .landing import Landings
 from .pipes import CONTROL, Client, Loop
+from .remote import COURIER
 from .review import Review
 from .run import Run
 from .summary import summary
@@ -69,6 +70,9 @@ class Server(Loop):
             "plan": (self._plan, 0, 0),
             "drain": (self._drain, 0, 0),
             "refresh": (self._refresh, 1, 1),
+            "remote": (lambda: ("1" if run.remote.wanted else "0",), 0, 0),
+            "courier": (self._courier, 1, 1),
+            "courier-end": (self._courier_end, 0, 0),
             "finish": (lands.finish, 0, 0),
             "recorded": (lands.recorded, 1, 1),
             "summary": (self._summary, 0, 0),
@@ -81,6 +85,8 @@ class Server(Loop):
         """Its task, if it had one, was interrupted; the orchestrator hears of it."""
         if client.life:
             self.ring(client.life)
+        if client.name == COURIER:
+            self.run.remote.lost()
         if client.work is not None:
             work, client.work = client.work, None
             self.run.edits.look_again()
@@ -114,8 +120,14 @@ class Server(Loop):
             return handler[0](*fields) if handler else ()
         if verb == "hello":
             return ()
-        if verb == "claim":
+        if client.name == COURIER and verb == "done":
+            self._count((self._bye, 1, 1), verb, fields)
+            return self.run.remote.done(*fields)
+        if verb == ("errand" if client.name == COURIER else "claim"):
             self._count((self._bye, 0, 0), verb, fields)
+            if client.name == COURIER:
+                client.claim = request.seq
+                return None
             self._claim(client, request.seq)
             return None
         handler = self.worker_verbs.get(verb)
@@ -153,7 +165,7 @@ class Server(Loop):
 
     def timeout(self) -> float | None:
         """Seconds to the next reason to wake up: none at all unless a claim waits."""
-        if not any(client.claim for client in self.clients.values()):
+        if not any(client.claim for client in self._workers()):
             return None
         times = [max(self.run.edits.file.due(), 0.05)]
         if self.run.here.stay and (until := self.run.next_time()) is not None:
@@ -162,7 +174,8 @@ class Server(Loop):
 
     def idle(self) -> None:
         """Answer the claims that can be answered."""
-        waiting = [client for client in self.clients.values() if client.claim]
+        self._send_courier()
+        waiting = [client for client in self._workers() if client.claim]
         if not waiting:
             return
         self.run.edits.take_in()
@@ -172,6 +185,18 @@ class Server(Loop):
                 return
             seq, client.claim = client.claim, ""
             self.send(client, wire.reply(seq, "ok", *reply))
+
+    def _send_courier(self) -> None:
+        courier = self.clients.get(COURIER)
+        if courier is None or not courier.claim:
+            return
+        errand = self.run.remote.next()
+        if errand is not None:
+            seq, courier.claim = courier.claim, ""
+            self.send(courier, wire.reply(seq, "ok", *errand))
+
+    def _workers(self) -> list[Client]:
+        return [client for client in self.clients.values() if client.name != COURIER]
 
     def _next_for(self, client: Client) -> Reply | None:
         run = self.run
@@ -194,9 +219,20 @@ class Server(Loop):
     # --- control -------------------------------------------------------------------------------------------
 
     def _worker(self, name: str, life: str) -> Reply:
-        if not _NAME.match(name) or name == CONTROL:
+        if not _NAME.match(name) or name in (CONTROL, COURIER):
             raise OrkestraError(EX_DATA, f"{name[:40]!r} cannot be the name of a worker")
         self.open(name).life = str(wire.number(life))
+        return ()
+
+    def _courier(self, phase: str) -> Reply:
+        if phase not in ("start", "run", "end", "stop"):
+            raise OrkestraError(EX_DATA, f"{phase[:40]!r} is no time for a courier")
+        self.open(COURIER)
+        self.run.remote.begin(phase)
+        return ()
+
+    def _courier_end(self) -> Reply:
+        self.run.remote.end()
         return ()
 
     def _plan(self) -> Reply:

@@ -15,11 +15,12 @@ def summary(run: Run) -> tuple[int, str]:
     """(exit code, text for people)."""
     waiting = _waiting(run)
     limited, unavailable = _stuck(run)
-    lines = [_counts(run), *_unfinished(run), *waiting]
+    unpushed = run.remote.lines()
+    lines = [_counts(run), *_unfinished(run), *waiting, *unpushed]
     if run.edits.problem:
         lines.append(f"the edited queue is not taken in: {run.edits.problem}")
     text = "\n".join([*lines, *dict.fromkeys(limited), *dict.fromkeys(unavailable)])
-    return _exit_code(run, bool(waiting), bool(limited), bool(unavailable)), run.redact(text)
+    return _exit_code(run, bool(waiting or unpushed), bool(limited), bool(unavailable)), run.redact(text)
 
 
 def _counts(run: Run) -> str:

@@ -22,8 +22,8 @@ readonly EARLY_DEATHS=3 # so many of them in a row end the run
 readonly LOOK_ROUND=5   # seconds between two looks when nothing rings: a trap that came too late for `read` is run then
 
 ONLY=() STAY='' ANYWAY='' QUIET=''
-PROJECT='' WORKERS=''
-STORE_PID='' MONITOR_PID='' STOP_SIGNAL='' DRAINED='' INTERRUPTIBLE='' BELL=''
+PROJECT='' WORKERS='' REMOTE=''
+STORE_PID='' MONITOR_PID='' COURIER_PID='' STOP_SIGNAL='' DRAINED='' INTERRUPTIBLE='' BELL=''
 # Workers by the number of their life, which the store rings with when the worker is gone.
 declare -A PID_OF=() WORKER_OF=() BORN=()
 LIVES=0 DEATHS=0 WORKER_STATUS=0 NOW=0 PATIENCE=0
@@ -73,6 +73,10 @@ run::start() {
   run::start_monitor
   "$ORKESTRA_SCRIPTS/CORE/land.sh" recover
   run::open_store
+  store::ask remote
+  [[ ${STORE_REPLY[0]} != 1 ]] || REMOTE=1
+  run::visit_remote start
+  [[ -z $STOP_SIGNAL ]] || exit "$STOP_SIGNAL"
   run::work
   run::finish
 }
@@ -199,10 +203,12 @@ run::work() {
     [[ -z $STOP_SIGNAL ]] || break
     run::worker "$number"
   done
+  run::start_courier
   while ((${#PID_OF[@]} > 0)); do
     [[ -z $STOP_SIGNAL ]] || run::end_workers
     run::listen
   done
+  run::end_courier
 }
 
 # Waits until the bell rings: a life that is over, or an empty line from run::told. A signal that comes after Bash has
@@ -231,6 +237,47 @@ run::bury() {
     return
   fi
   run::worker "$number"
+}
+
+# --- the remote -------------------------------------------------------------------------------------------------
+
+# run::visit_remote WHEN: what is due there before the work begins (start), when it is done (end), or when it was
+# stopped (stop), where everything has to be quick. What did not work is in the summary.
+run::visit_remote() {
+  local limit=$ORKESTRA_REMOTE_TIMEOUT
+  [[ -n $REMOTE ]] || return 0
+  if [[ $1 == stop ]] && ((limit > ORKESTRA_GRACE)); then limit=$((ORKESTRA_GRACE > 0 ? ORKESTRA_GRACE : 1)); fi
+  store::ask courier "$1"
+  ORKESTRA_REMOTE_TIMEOUT=$limit process::start "$ORKESTRA_SCRIPTS/CORE/courier.sh"
+  [[ $1 == stop ]] || INTERRUPTIBLE=1
+  run::await_courier
+}
+
+# Beside the workers, so that none of them waits for the network.
+run::start_courier() {
+  [[ -n $REMOTE && -z $STOP_SIGNAL ]] || return 0
+  store::ask courier run
+  set -m
+  setpriv --pdeathsig KILL -- "$ORKESTRA_SCRIPTS/CORE/courier.sh" </dev/null &
+  COURIER_PID=$!
+  set +m
+}
+
+# It finishes what it is at; where the run was stopped, or is meanwhile, it leaves that.
+run::end_courier() {
+  [[ -n $COURIER_PID ]] || return 0
+  store::ask courier-end
+  PROCESS_PID=$COURIER_PID COURIER_PID='' INTERRUPTIBLE=1
+  [[ -z $STOP_SIGNAL ]] || process::tell_to_stop
+  run::await_courier
+}
+
+run::await_courier() {
+  local status
+  process::wait status
+  # shellcheck disable=SC2034  # for process.bash: what is started from here on is not told to stop
+  INTERRUPTIBLE='' PROCESS_STOPPING=''
+  ((status == 0)) || log::write warn "the courier ended with $status"
 }
 
 # --- stopping ---------------------------------------------------------------------------------------------------
@@ -273,7 +320,8 @@ run::tell_workers() {
 
 run::kill_all() {
   local pid
-  for pid in "${PID_OF[@]}" ${STORE_PID:+"$STORE_PID"} ${PROCESS_PID:+"$PROCESS_PID"} ${MONITOR_PID:+"$MONITOR_PID"}; do
+  for pid in "${PID_OF[@]}" ${STORE_PID:+"$STORE_PID"} ${PROCESS_PID:+"$PROCESS_PID"} ${MONITOR_PID:+"$MONITOR_PID"} \
+    ${COURIER_PID:+"$COURIER_PID"}; do
     kill -KILL -- "-$pid" 2>/dev/null || : # as above
   done
   leftovers::end_below "$ORKESTRA_WORKSPACES"
@@ -290,6 +338,7 @@ run::last() {
 run::finish() {
   local status text ended
   run::land_rest
+  run::visit_remote "$([[ -z $STOP_SIGNAL ]] && printf end || printf stop)"
   store::ask summary
   status=${STORE_REPLY[0]} text=${STORE_REPLY[1]}
   store::ask bye

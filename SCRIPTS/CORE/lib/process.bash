@@ -66,10 +66,11 @@ process::run() {
   process::wait "$_var"
 }
 
-# process::stop SIGNAL: sends it to the started child's whole group; no child, or a dead one, is no error.
+# process::stop SIGNAL: sends it to the started child's whole group, or to the child alone as long as it has not made
+# one; no child, or a dead one, is no error.
 process::stop() {
   [[ -n $PROCESS_PID ]] || return 0
-  kill -"$1" -- "-$PROCESS_PID" 2>/dev/null || return 0
+  kill -"$1" -- "-$PROCESS_PID" 2>/dev/null || kill -"$1" -- "$PROCESS_PID" 2>/dev/null || return 0
 }
 
 # process::tell_to_stop: the child that runs, and any that this process still starts, gets TERM.
