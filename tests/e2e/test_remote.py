@@ -1,4 +1,4 @@
-"""Where landed work goes: pushed to a remote (a bare repository), or through pull requests (a stand-in for gh)."""
+"""Where landed work goes: pushed to a remote (a bare repository), or by pull requests (a stand-in for gh)."""
 
 from __future__ import annotations
 
