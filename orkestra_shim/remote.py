@@ -63,7 +63,7 @@ class Remote:
             return ("stop",)
         return self._errand
 
-    def done(self, code_text: str) -> Reply:
+    def back(self, code_text: str) -> Reply:
         """How the errand ended: a line for people, or nothing."""
         errand, self._errand = self._errand, None
         if errand is None:

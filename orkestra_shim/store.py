@@ -120,9 +120,9 @@ class Server(Loop):
             return handler[0](*fields) if handler else ()
         if verb == "hello":
             return ()
-        if client.name == COURIER and verb == "done":
+        if client.name == COURIER and verb == "back":
             self._count((self._bye, 1, 1), verb, fields)
-            return self.run.remote.done(*fields)
+            return self.run.remote.back(*fields)
         if verb == ("errand" if client.name == COURIER else "claim"):
             self._count((self._bye, 0, 0), verb, fields)
             if client.name == COURIER:

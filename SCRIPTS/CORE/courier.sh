@@ -21,6 +21,7 @@ courier::leave() {
 # courier::away COMMAND...: runs it with the user's own settings and keys, within the time limit. It has no terminal, no
 # input and none of our descriptors, so that it can ask nobody anything and whatever it leaves behind (an agent for
 # keys, a shared connection) holds nothing of ours.
+# shellcheck disable=SC2034  # PROCESS_*: for process.bash
 courier::away() {
   PROCESS_BUSY=1
   courier::_become "$@" &
@@ -73,7 +74,7 @@ main() {
       push) "courier::${STORE_REPLY[0]}" "${STORE_REPLY[@]:1}" ;;
       *) die "$EX_INTERNAL" "the store gave an errand that there is not" ;;
     esac
-    store::ask done "$STATUS"
+    store::ask back "$STATUS"
     case ${STORE_REPLY[0]:-} in
       say) say "${STORE_REPLY[1]}" ;;
       warn) warn "${STORE_REPLY[1]}" ;;

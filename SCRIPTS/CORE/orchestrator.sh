@@ -338,7 +338,7 @@ run::last() {
 run::finish() {
   local status text ended
   run::land_rest
-  run::visit_remote "$([[ -z $STOP_SIGNAL ]] && printf end || printf stop)"
+  if [[ -z $STOP_SIGNAL ]]; then run::visit_remote end; else run::visit_remote stop; fi
   store::ask summary
   status=${STORE_REPLY[0]} text=${STORE_REPLY[1]}
   store::ask bye
