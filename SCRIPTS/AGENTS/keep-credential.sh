@@ -18,6 +18,7 @@ refuse() {
 
 main() {
   (($# == 3)) || die "$EX_USAGE" "usage: keep-credential.sh ORIGINAL BEFORE NOW"
+  error::need_variables ORKESTRA_PYTHON ORKESTRA_CONFIG
   local original before=$2 now=$3 lock
   original=$(readlink -e -- "$1") || refuse "the login file is gone, a refreshed one is not written: $1"
   [[ -f $now && ! -L $now ]] || refuse "the agent left no regular file for $1; the login stays as it was"

@@ -79,6 +79,8 @@ main() {
   (($# == 5)) || die "$EX_USAGE" "hold-vote.sh takes five arguments: see its head"
   local folder=$1 attempt=$2 workspace=$3 record member kind ticket programs=() agents=()
   BASE=$4
+  error::need_variables ORKESTRA_GIT_DIR
+  error::need_file "$folder/electorate"
   trap vote::told TERM INT HUP
   while IFS= read -r -d '' record; do
     IFS=$'\t' read -r member kind ticket <<<"$record"

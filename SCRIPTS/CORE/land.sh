@@ -15,10 +15,12 @@ use land
 
 main() {
   local verb=${1:-}
-  case $verb in
-    change | move | recover) shift ;;
+  case "$verb $#" in
+    'change 4' | 'move 5' | 'recover 1') shift ;;
+    change* | move* | recover*) die "$EX_USAGE" "land.sh: $verb takes other arguments" "see the head of $0" ;;
     *) die "$EX_USAGE" "land.sh: '$verb' is none of change, move, recover" ;;
   esac
+  error::need_variables ORKESTRA_GIT_DIR ORKESTRA_PROJECT ORKESTRA_BRANCH
   "land::$verb" "$@"
 }
 

@@ -28,7 +28,7 @@ tree::make_throwaway() {
 main() {
   (($# == 6)) || die "$EX_USAGE" "tree-reset.sh takes six arguments"
   local git_dir=$1 tree=$2 commit=$3 mode=$4 branch=$5 objects=$6
-  cd -- "$tree"
+  error::enter "$tree"
   export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1
   local ours=(git "${GIT_SETTINGS[@]}" -c core.fsync=none --git-dir="$git_dir" --work-tree=.)
   case $mode in

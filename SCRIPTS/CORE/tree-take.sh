@@ -32,7 +32,7 @@ take::agent_commit() {
 main() {
   (($# == 5)) || die "$EX_USAGE" "tree-take.sh takes five arguments"
   local git_dir=$1 tree=$2 quarantine=$3 base=$4 branch=$5 hash commit
-  cd -- "$tree"
+  error::enter "$tree"
   export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1
   export GIT_OBJECT_DIRECTORY=$quarantine
   local ours=(git "${GIT_SETTINGS[@]}" -c core.fsync=none --git-dir="$git_dir" --work-tree=.)

@@ -422,6 +422,7 @@ worker::do_task() {
 main() {
   (($# == 1)) || die "$EX_USAGE" "worker.sh takes one argument, its number"
   error::need_number "$1" 'the number of a worker'
+  error::need_variables ORKESTRA_WORKSPACES ORKESTRA_RUNTIME ORKESTRA_RUN ORKESTRA_PROJECT ORKESTRA_GIT_DIR ORKESTRA_BRANCH
   WORKSPACE=$ORKESTRA_WORKSPACES/w$1
   TICKET=$ORKESTRA_RUNTIME/w$1
   export ORKESTRA_BINDS=$TICKET/binds # for the check: folders that the project shares

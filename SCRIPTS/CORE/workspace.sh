@@ -17,10 +17,14 @@ use workspace
 
 main() {
   local verb=${1:-}
-  case $verb in
-    prepare | take | measure | merge | show | keep) shift ;;
+  case "$verb $#" in
+    'prepare 3' | 'take 4' | 'measure 5' | 'merge 5' | 'show 3' | 'keep 6' | 'keep 7') shift ;;
+    prepare* | take* | measure* | merge* | show* | keep*)
+      die "$EX_USAGE" "workspace.sh: $verb takes other arguments" "see the head of $0"
+      ;;
     *) die "$EX_USAGE" "workspace.sh: '$verb' is none of prepare, take, measure, merge, show, keep" ;;
   esac
+  error::need_variables ORKESTRA_GIT_DIR ORKESTRA_BRANCH
   "workspace::$verb" "$@"
 }
 

@@ -16,6 +16,7 @@ use SAFETY/gates
 
 main() {
   (($# == 4)) || die "$EX_USAGE" "run-gates.sh: four arguments are needed, see its head"
+  [[ -d $1 ]] || die "$EX_USAGE" "run-gates.sh: there is no folder $1" "see the head of $0"
   gates::run "$@"
 }
 

@@ -33,6 +33,24 @@ error::_trap() {
 # allow library-form: the one ERR trap, which every command has from its first line on
 trap 'error::_trap "$?" "$LINENO" "$BASH_COMMAND"' ERR
 
+# error::need_variables NAME...: what a run sets for its parts is set, or exit 64.
+error::need_variables() {
+  local name
+  for name in "$@"; do
+    [[ -n ${!name:-} ]] || die "$EX_USAGE" "${0##*/}: $name is not set, as it is when a run calls this" "see the head of $0"
+  done
+}
+
+# error::need_file FILE: it can be read, or exit 64.
+error::need_file() {
+  [[ -f $1 && -r $1 ]] || die "$EX_USAGE" "${0##*/}: there is no $1 to read" "see the head of $0"
+}
+
+# error::enter FOLDER: it becomes the working folder, or exit 64.
+error::enter() {
+  cd -- "$1" 2>/dev/null || die "$EX_USAGE" "${0##*/}: there is no folder $1" "see the head of $0"
+}
+
 # error::need_number VALUE WHAT: VALUE is a plain decimal number, or exit 64.
 error::need_number() {
   [[ $1 =~ ^[0-9]{1,12}$ ]] || die "$EX_USAGE" "$2 must be a whole number, not '$1'"
