@@ -11,7 +11,7 @@
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use log process store git workspace land
 # allow dependency-direction: the worker goes through every room
-use SAFETY/check SAFETY/validate SAFETY/gates
+use SAFETY/check SAFETY/validate SAFETY/gates COMMITTEE/vote
 
 WORKSPACE='' TICKET='' ATTEMPT=''
 TASK='' TRY='' AGENT='' # the attempt
@@ -41,8 +41,31 @@ worker::here() {
   RESULT=$(<"$WORKSPACE/result")
 }
 
-worker::fields() {
-  read -r TREE FILES PATCH_ID OWN <<<"$RESULT"
+# A function of the workspace, with STATUS and RESULT. It speaks to processes of its own; a stop that comes meanwhile is
+# met here.
+worker::workspace() {
+  "workspace::$1" "$WORKSPACE" "${@:2}"
+  STATUS=$WORKSPACE_STATUS RESULT=$WORKSPACE_RESULT
+  [[ -z $PROCESS_STOPPING ]] || worker::leave
+}
+
+# What is in the tree becomes objects of the project: TREE and OWN; STATUS as above.
+BASE_TREE='' BASE_OF_TREE=''
+worker::take() {
+  worker::workspace take "$BASE"
+  ((STATUS == 0)) || return 0
+  read -r TREE OWN <<<"$RESULT"
+  if [[ $TREE == '=' ]]; then
+    worker::base_tree
+    TREE=$BASE_TREE
+  fi
+}
+
+# The tree of BASE, asked for once.
+worker::base_tree() {
+  [[ $BASE_OF_TREE != "$BASE" ]] || return 0
+  BASE_TREE=$(git::project rev-parse --verify "$BASE^{tree}")
+  BASE_OF_TREE=$BASE
 }
 
 # Ends the attempt without a verdict: what is in the workspace is kept under refs first.
@@ -55,19 +78,22 @@ worker::leave() {
 
 # Whatever the last owner left in the workspace (this worker, or one that was killed) stays reachable.
 worker::keep_workspace() {
-  local task try base fields
+  local task try base
   [[ -s $WORKSPACE/owner ]] || return 0
   IFS=$'\t' read -r task try base <"$WORKSPACE/owner"
-  ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$task/$try
-  mkdir -p -- "$ATTEMPT"
-  worker::here workspace::take "$WORKSPACE" "$ATTEMPT" "$base"
+  BASE=$base
+  worker::take
   if ((STATUS == 0)); then
-    read -r -a fields <<<"$RESULT"
-    if ((fields[1] > 0)) || [[ ${fields[3]} != - ]]; then
-      workspace::keep "$WORKSPACE" "$task" "$try" "$base" "${fields[0]}" "${fields[3]}" >/dev/null
+    worker::base_tree
+    if [[ $TREE != "$BASE_TREE" || $OWN != - ]]; then
+      ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$task/$try
+      mkdir -p -- "$ATTEMPT"
+      worker::workspace measure "$ATTEMPT" "$base" "$TREE"
+      worker::workspace keep "$task" "$try" "$base" "$TREE" "$OWN"
     fi
   else
     log::write warn "$task: what attempt $try left cannot be taken; it is moved aside in $WORKSPACE"
+    keeper::end
     mv -T -- "$WORKSPACE/tree" "$WORKSPACE/lost-$task-$try"
   fi
   rm -f -- "$WORKSPACE/owner"
@@ -76,7 +102,10 @@ worker::keep_workspace() {
 # The work of this attempt, kept; its commit in KEPT.
 KEPT=''
 worker::keep() {
-  KEPT=$(workspace::keep "$WORKSPACE" "$TASK" "$TRY" "$BASE" "$TREE" "$OWN")
+  # The next try gets to see it.
+  [[ -n $PATCH_ID ]] || worker::workspace measure "$ATTEMPT" "$BASE" "$TREE"
+  worker::workspace keep "$TASK" "$TRY" "$BASE" "$TREE" "$OWN"
+  KEPT=$RESULT
   rm -f -- "$WORKSPACE/owner"
 }
 
@@ -101,11 +130,11 @@ worker::fail() {
 
 stage::prepare() {
   git::head BASE
-  worker::here workspace::prepare "$WORKSPACE" "$BASE"
+  worker::workspace prepare "$BASE"
   if ((STATUS != 0)); then
     store::ask released "the workspace cannot be prepared"
     die "$EX_CANNOT_WRITE" "the workspace $WORKSPACE cannot be prepared (exit $STATUS)" \
-      "see $WORKSPACE/reset.log and the space left on its disk"
+      "${WORKSPACE_WHY:-see the space left on its disk}"
   fi
   worker::owns
   store::ask base "$BASE"
@@ -138,10 +167,9 @@ stage::work() {
   worker::step "$ORKESTRA_SCRIPTS/AGENTS/spawn.sh" work "$WORKSPACE" "$TICKET" "$ATTEMPT"
   store::ask worked "$STATUS" "$((SECONDS - STARTED))" "$WORKSPACE/exchange"
   local verdict=("${STORE_REPLY[@]}")
-  worker::here workspace::take "$WORKSPACE" "$ATTEMPT" "$BASE"
-  ((STATUS != 0)) || worker::fields
+  worker::take
   case ${verdict[0]} in
-    done) if ((STATUS == 0)); then NEXT=taken; else worker::fail "$(<"$WORKSPACE/take.log")"; fi ;;
+    done) if ((STATUS == 0)); then NEXT=taken; else worker::fail "$WORKSPACE_WHY"; fi ;;
     failed) worker::fail "${verdict[1]}" ;;
     *) # limited, unavailable: not an attempt; the store has put the task back
       worker::let_go
@@ -154,7 +182,12 @@ stage::work() {
 # Before the workspace goes to another task: what is in it and did not land is kept.
 worker::let_go() {
   [[ -s $WORKSPACE/owner ]] || return 0
-  if [[ -n $TREE ]] && { ((FILES > 0)) || [[ $OWN != - ]]; }; then worker::keep; else worker::keep_workspace; fi
+  if [[ -z $TREE ]]; then
+    worker::keep_workspace
+    return
+  fi
+  worker::base_tree
+  if [[ $TREE != "$BASE_TREE" || $OWN != - ]]; then worker::keep; else rm -f -- "$WORKSPACE/owner"; fi
 }
 
 stage::taken() {
@@ -163,18 +196,20 @@ stage::taken() {
     worker::fail "refused: $WRONG"
     return
   fi
-  store::ask taken "$TREE" "$FILES"
+  worker::base_tree
+  local changed=1
+  [[ $TREE != "$BASE_TREE" ]] || changed=0
+  store::ask taken "$TREE" "$changed"
   case ${STORE_REPLY[0]} in
-    changed) NEXT=check ;;
+    changed) NEXT=measure ;;
     empty-allowed) NEXT=check_empty ;;
     *) worker::fail "${STORE_REPLY[1]}" ;;
   esac
 }
 
 stage::measure() {
-  worker::here workspace::measure "$WORKSPACE" "$ATTEMPT" "$BASE" "$TREE"
-  ((STATUS == 0)) || die "$EX_INTERNAL" "the change of $TASK cannot be measured"
-  worker::fields
+  worker::workspace measure "$ATTEMPT" "$BASE" "$TREE"
+  read -r FILES PATCH_ID <<<"$RESULT"
   NEXT=check
 }
 
@@ -241,6 +276,17 @@ stage::gates() {
   worker::as_gated vote
 }
 
+# Where programs alone vote, no further shell is started.
+worker::hold_vote() {
+  vote::read "$1"
+  if ((${#VOTE_AGENTS[@]} > 0)); then
+    worker::step "$ORKESTRA_SCRIPTS/COMMITTEE/hold-vote.sh" "$1" "$ATTEMPT" "$WORKSPACE" "$BASE" "$TREE"
+  else
+    vote::ask_programs "$1" "$ATTEMPT" "$WORKSPACE"
+    [[ -z $PROCESS_STOPPING ]] || worker::leave
+  fi
+}
+
 stage::vote() {
   store::ask vote-open "$BASE" "$TREE" "$PATCH_ID"
   if [[ ${STORE_REPLY[0]} == stands ]]; then
@@ -248,7 +294,7 @@ stage::vote() {
     return
   fi
   local vote=${STORE_REPLY[1]} folder=${STORE_REPLY[2]}
-  worker::step "$ORKESTRA_SCRIPTS/COMMITTEE/hold-vote.sh" "$folder" "$ATTEMPT" "$WORKSPACE" "$BASE" "$TREE"
+  worker::hold_vote "$folder"
   store::ask vote-close "$vote"
   case ${STORE_REPLY[0]} in
     approve) NEXT=land ;;
@@ -330,7 +376,7 @@ worker::rebase() {
 MERGED=''
 worker::merge() {
   MERGED=''
-  worker::here workspace::merge "$WORKSPACE" "$1" "$2" "$3"
+  worker::workspace merge "$1" "$2" "$3"
   case $STATUS in
     0) TREE=$RESULT MERGED=1 ;;
     1) worker::conflict "in conflict with what landed meanwhile: ${RESULT//$'\n'/, }" ;;

@@ -16,7 +16,7 @@ source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use workspace
 
 main() {
-  local verb=${1:-}
+  local verb=${1:-} tree own
   case "$verb $#" in
     'prepare 3' | 'take 4' | 'measure 5' | 'merge 5' | 'show 3' | 'keep 6' | 'keep 7') shift ;;
     prepare* | take* | measure* | merge* | show* | keep*)
@@ -25,7 +25,27 @@ main() {
     *) die "$EX_USAGE" "workspace.sh: '$verb' is none of prepare, take, measure, merge, show, keep" ;;
   esac
   error::need_variables ORKESTRA_GIT_DIR ORKESTRA_BRANCH
-  "workspace::$verb" "$@"
+  trap '' PIPE # a keeper that dies is told by its pipe
+  case $verb in
+    take)
+      workspace::take "$1" "$3"
+      if ((WORKSPACE_STATUS == 0)); then
+        read -r tree own <<<"$WORKSPACE_RESULT"
+        [[ $tree != '=' ]] || tree=$(git::project rev-parse --verify "$3^{tree}")
+        workspace::measure "$1" "$2" "$3" "$tree"
+        WORKSPACE_RESULT="$tree $WORKSPACE_RESULT $own"
+      fi
+      ;;
+    measure)
+      workspace::measure "$@"
+      WORKSPACE_RESULT="$4 $WORKSPACE_RESULT -"
+      ;;
+    *) "workspace::$verb" "$@" ;;
+  esac
+  keeper::end
+  [[ -z $WORKSPACE_RESULT ]] || printf '%s\n' "$WORKSPACE_RESULT"
+  ((WORKSPACE_STATUS < 2)) || die "$WORKSPACE_STATUS" "$WORKSPACE_WHY"
+  exit "$WORKSPACE_STATUS"
 }
 
 main "$@"

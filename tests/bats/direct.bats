@@ -46,7 +46,7 @@ says() {
     'CORE/land.sh change a b c' 'CORE/land.sh move a b c d' 'CORE/land.sh recover' 'CORE/land.sh move a'
     'CORE/workspace.sh prepare a b' 'CORE/workspace.sh take a b c' 'CORE/workspace.sh measure a b c d'
     'CORE/workspace.sh merge a b c d' 'CORE/workspace.sh show a b' 'CORE/workspace.sh keep a b c d e'
-    'CORE/workspace.sh keep a' 'CORE/worker.sh 1' 'CORE/tree-reset.sh a b c d e f' 'CORE/tree-take.sh a b c d e'
+    'CORE/workspace.sh keep a' 'CORE/worker.sh 1' 'CORE/tree-keeper.sh a b c d e'
     'SAFETY/check.sh a b c 1' 'SAFETY/run-gates.sh a b c d' 'SAFETY/validate.sh before --workspace a --ticket b --attempt c'
     'COMMITTEE/hold-vote.sh a b c d e' 'AGENTS/spawn.sh work a b c' 'AGENTS/spawn.sh ballot a b c d'
     'AGENTS/keep-credential.sh a b c' 'AGENTS/adapters/shell work' 'AGENTS/adapters/claude work' 'AGENTS/adapters/claude ballot')

@@ -24,7 +24,7 @@ git::project() {
 
 # git::workspace W ARG...: with the workspace's Git directory, which no agent sees and whose settings are ours alone;
 # new objects go straight to the project. Reads and writes objects only: whatever looks at the working tree runs in a
-# sandbox (tree-reset.sh, tree-take.sh).
+# sandbox (tree-keeper.sh).
 git::workspace() {
   local workspace=$1
   shift
