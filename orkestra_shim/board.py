@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import jsonfile, queue, records, repo
+from orkestra_shim import files, jsonfile, progress, queue, records, repo
 from orkestra_shim.checkout import Checkout
 from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
 from orkestra_shim.plumbing import Git
@@ -18,6 +17,8 @@ from orkestra_shim.session import Session
 from orkestra_shim.text import printable
 
 ORDER = ("in_progress", "needs_human", "failed", "ready", "waiting", "proposed", "completed", "cancelled")
+
+_DEAD = ("failed", "needs_human", "cancelled", "proposed")  # not to be done unless a person says so
 
 
 @dataclass
@@ -29,6 +30,7 @@ class Board:
     branch: records.Branch
     rows: dict[str, dict[str, Any]]
     run: dict[str, Any] | None
+    past: progress.Past
 
     def counts(self) -> dict[str, int]:
         """How many tasks there are of each state, in a fixed order."""
@@ -42,11 +44,13 @@ def read(session: Session, found: Project) -> Board:
     document = _queue(found)
     branch = _records(git_dir, found.branch)
     run = holder(git_dir)
-    working = _working(session, found) if run else {}
+    past = progress.read(found.path, whole=run is not None)
+    working = _working(session, found, past) if run else {}
     rows = {task.id: _row(task.raw, document, branch, working) for task in document.tasks}
     for row in rows.values():
-        _ready(row, rows)
-    return Board(found, document, branch, rows, run)
+        _ready(row, rows, past)
+    _block(rows)
+    return Board(found, document, branch, rows, run, past)
 
 
 def git_folder(found: Project) -> Path:
@@ -85,23 +89,37 @@ def holder(git_dir: Path) -> dict[str, Any] | None:
         return None
     if len(words) < 3 or not words[0].isdigit():
         return None
-    if words[1] == socket.gethostname() and not os.path.isdir(f"/proc/{words[0]}"):
+    if words[1] == os.uname().nodename and not os.path.isdir(f"/proc/{words[0]}"):
         return None
     return {"process": int(words[0]), "host": words[1], "since": words[2]}
 
 
-def _working(session: Session, found: Project) -> dict[str, dict[str, Any]]:
-    """Tasks that a worker has right now, by what each workspace says of its owner."""
-    folder = Path(session.values["ORKESTRA_WORKSPACES_DIR"].text) / found.id
+def _working(session: Session, found: Project, past: progress.Past) -> dict[str, dict[str, Any]]:
+    """Tasks that a worker has right now, by what each says of itself; times are epoch seconds."""
     working: dict[str, dict[str, Any]] = {}
-    for owner in sorted(folder.glob("w*/owner")):
-        try:
-            fields = owner.read_text(encoding="utf-8", errors="replace").rstrip("\n").split("\t")
-        except OSError:
-            continue
-        if len(fields) >= 2 and fields[1].isdigit():
-            working[fields[0]] = {"worker": printable(owner.parent.name), "try": int(fields[1])}
+    for now in sorted((session.home.runtime / found.id).glob("w*/now")):
+        raw = files.read_bounded(now, 1024) or b""
+        fields = raw.decode("utf-8", "replace").rstrip("\n").split("\t")
+        if len(fields) != 5 or not (fields[1].isdigit() and fields[4].isdigit()):
+            continue  # it is being written
+        task, number, agent, stage, at = fields
+        begun = past.begun.get(task)
+        working[task] = {
+            "worker": printable(now.parent.name),
+            "try": int(number),
+            "by": printable(agent),
+            "stage": printable(stage),
+            "stage_since": int(at),
+            "since": int(begun[2]) if begun and begun[0] == int(number) else int(at),
+            "usual_seconds": progress.median(past.of(agent)),
+            "past_attempts": len(past.of(agent)),
+        }
     return working
+
+
+def workers(session: Session, found: Project) -> int:
+    """How many workers the run has."""
+    return sum(1 for _ in (session.home.runtime / found.id / "run").glob("w*.req"))
 
 
 def _row(
@@ -125,7 +143,7 @@ def _row(
     return row
 
 
-def _ready(row: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
+def _ready(row: dict[str, Any], rows: dict[str, dict[str, Any]], past: progress.Past) -> None:
     """Ready and waiting are derived, never stored."""
     if row["state"] != "pending":
         return
@@ -133,6 +151,22 @@ def _ready(row: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
     row["state"] = "waiting" if open_ones else "ready"
     if open_ones:
         row["waits_for"] = open_ones
+    elif row["id"] in past.held:
+        row["held_by_edits"] = printable(past.held[row["id"]])
+
+
+def _block(rows: dict[str, dict[str, Any]]) -> None:
+    """What waits, over however many steps, for a task that nobody will do as things stand: the first such."""
+    followers: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        for before in row.get("waits_for", ()):
+            followers.setdefault(before, []).append(name)
+    todo = [(name, name) for name, row in rows.items() if row["state"] in _DEAD]
+    for cause, before in todo:
+        for name in followers.get(before, ()):
+            if "blocked_by" not in rows[name]:
+                rows[name]["blocked_by"] = cause
+                todo.append((cause, name))
 
 
 # --- one task -----------------------------------------------------------------------------------------------

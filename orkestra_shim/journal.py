@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import json
 import os
 import time
@@ -17,6 +18,14 @@ FILE = "logs/execution/task-execution.log"
 def now() -> str:
     """UTC, as every record writes it."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def seconds_of(text: object) -> float | None:
+    """Epoch seconds of a time as `now` writes it; None for anything else."""
+    try:
+        return float(calendar.timegm(time.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ")))
+    except ValueError:
+        return None
 
 
 class LogLost(OrkestraError):
@@ -82,9 +91,41 @@ def replay(path: Path, start: int = 0) -> Iterator[dict[str, Any]]:
     with file:
         file.seek(start)
         for line in file:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict) and isinstance(event.get("event"), str):
+            event = _event(line)
+            if event is not None:
                 yield event
+
+
+_BLOCK = 1 << 20
+
+
+def since(path: Path, moment: str) -> list[dict[str, Any]]:
+    """The events from a time on (as `now` writes it), read from the end; [] where there is no log."""
+    try:
+        file = open(path, "rb")  # noqa: SIM115  # closed below; only the opening may fail quietly
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise OrkestraError(EX_CANNOT_WRITE, f"cannot read {path}: {error.strerror}") from None
+    found: list[dict[str, Any]] = []
+    with file:
+        at, rest = file.seek(0, os.SEEK_END), b""
+        while at > 0:
+            size = min(_BLOCK, at)
+            at -= size
+            file.seek(at)
+            lines = (file.read(size) + rest).split(b"\n")
+            rest = lines.pop(0) if at > 0 else b""
+            block = [event for event in map(_event, lines) if event is not None]
+            found = [event for event in block if str(event.get("at")) >= moment] + found
+            if block and str(block[0].get("at")) < moment:
+                break
+    return found
+
+
+def _event(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None

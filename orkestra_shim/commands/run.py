@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from orkestra_shim.commands import as_json, say, say_json, session, task_line, with_project
+from orkestra_shim.commands import as_json, say, say_json, session, with_project
+
+if TYPE_CHECKING:
+    from orkestra_shim.session import Session
 
 
 @click.command()
@@ -45,38 +50,32 @@ def stop(wanted: str | None) -> None:
 @click.command()
 @with_project
 @as_json
-def status(wanted: str | None, as_json: bool) -> None:
-    """Show where the project stands."""
-    from orkestra_shim import board
+@click.option("--since", metavar="TIME", help="What happened from then on: yesterday, 8h, 22:00, 2026-11-22.")
+def status(wanted: str | None, as_json: bool, since: str | None) -> None:
+    """Show where the project stands, or what happened since a time."""
+    from orkestra_shim import board, standing
 
     now = session()
-    found = now.find(wanted)
-    seen = board.read(now, found)
-    if as_json:
-        say_json(
-            {
-                "project": {
-                    "name": found.name,
-                    "id": found.id,
-                    "path": str(found.path),
-                    "branch": found.branch,
-                },
-                "run": seen.run,
-                "counts": seen.counts(),
-                "tasks": list(seen.rows.values()),
-            }
-        )
+    if since is not None:
+        _since(now, wanted, as_json, since)
         return
-    say(f"project {found.name} ({found.path}), branch {found.branch}")
-    run = seen.run
-    say(
-        f"a run goes on since {run['since']} (process {run['process']} on {run['host']})"
-        if run
-        else "no run goes on"
-    )
-    counts = seen.counts()
-    summary = ", ".join(f"{number} {state}" for state, number in counts.items())
-    say(f"{len(seen.rows)} tasks: {summary}" if counts else "no tasks yet: orkestra task add TITLE")
-    for row in seen.rows.values():
-        if row["state"] in ("in_progress", "needs_human", "failed"):
-            say(task_line(row, 0))
+    seen = board.read(now, now.find(wanted))
+    if as_json:
+        say_json(standing.told(now, seen))
+        return
+    for line in standing.lines(now, seen):
+        say(line)
+
+
+def _since(now: Session, wanted: str | None, as_json: bool, since: str) -> None:
+    from orkestra_shim import board, clock, morning
+
+    moment = clock.moment(since)
+    found = now.find(wanted)
+    told = morning.report(now, board.read(now, found), moment)
+    if as_json:
+        say_json({"project": {"name": found.name, "id": found.id, "path": str(found.path)}, **told})
+        return
+    say(f"project {found.name} ({found.path}) since {clock.shown(moment)}")
+    for line in morning.lines(told):
+        say(line)
