@@ -1,4 +1,4 @@
-"""`orkestra doctor`: what is missing on this machine, and the command that mends it."""
+"""`orkestra doctor`: what is missing on this machine and what killed runs left, and what mends it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from orkestra_shim import home as home_module
 from orkestra_shim import projects, repo, scripts, settings
@@ -17,8 +18,10 @@ from orkestra_shim.home import Home, scripts_folder
 from orkestra_shim.settings import Value
 from orkestra_shim.text import word
 
+if TYPE_CHECKING:
+    from orkestra_shim.mending import Item
+
 GOOD, WARNING, MISSING = "ok", "note", "missing"
-_LEAST_SPACE = 1 << 30  # bytes free below which a run is likely to end with a full disk
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,33 @@ def examine() -> list[Finding]:
     found.append(Finding("settings", GOOD, f"home {home.folder}"))
     found += [_sandbox(home, values), _keys(home), *_space(home, values), *_agents(home, values)]
     return found
+
+
+def left_behind() -> list[Item]:
+    """What killed runs left in this home; nothing where the home cannot be read (examine says why)."""
+    from orkestra_shim import mending
+    from orkestra_shim.session import open_session
+
+    try:
+        return mending.find(open_session())
+    except OrkestraError:
+        return []
+
+
+def lines(items: list[Item]) -> list[str]:
+    """What was left, for people: each thing and what mending it does."""
+    shown = []
+    for item in items:
+        what = item.what.does or "only a person can say whether it is needed: look at it, then remove it"
+        shown += [f"left    {item.name}: {item.what.text}", f"      {what}"]
+    if any(item.what.does for item in items):
+        shown.append("orkestra doctor --fix does this")
+    return shown
+
+
+def as_dict(item: Item) -> dict[str, str]:
+    """For programs."""
+    return {"name": item.name, "state": "left", "text": item.what.text, "cure": item.what.does}
 
 
 def _first_line(command: list[str]) -> str:
@@ -143,6 +173,7 @@ def _space(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
         "projects": values["ORKESTRA_PROJECTS"].text,
         "workspaces": values["ORKESTRA_WORKSPACES_DIR"].text,
     }
+    least = int(values["ORKESTRA_LEAST_SPACE"].text) << 20
     for name, text in {**places, "logs": str(home.logs)}.items():
         folder = Path(text)
         while not folder.exists():
@@ -152,7 +183,7 @@ def _space(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
             continue
         free = shutil.disk_usage(folder).free
         size = f"{free / (1 << 30):.1f} GiB free ({text})"
-        yield Finding(name, GOOD if free >= _LEAST_SPACE else WARNING, size)
+        yield Finding(name, GOOD if free >= least else WARNING, size)
 
 
 def _agents(home: Home, values: dict[str, Value]) -> Iterator[Finding]:

@@ -379,6 +379,7 @@ run::stop() {
   context::load "$PROJECT"
   lock::hold_project
   if [[ -n $LOCK_HELD ]]; then
+    lock::forget_holder
     say "no run is going on in $ORKESTRA_PROJECT_NAME"
     return
   fi
@@ -388,6 +389,7 @@ run::stop() {
     kill -KILL -- "$LOCK_PID" 2>/dev/null || : # as above; all its children go with it
     flock --timeout 20 9 || die "$EX_FAILED" "the run (process $LOCK_PID) does not end" "see what holds it: ps -fp $LOCK_PID"
   fi
+  lock::forget_holder
   say "the run in $ORKESTRA_PROJECT_NAME is stopped; what was under way is kept"
 }
 

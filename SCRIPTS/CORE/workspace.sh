@@ -6,6 +6,7 @@
 #        workspace.sh merge W BASE TREE HEAD       prints `TREE`; exit 1: they conflict, prints the files
 #        workspace.sh show W TREE                  the working tree becomes exactly TREE, for reviewers to look at
 #        workspace.sh keep W TASK TRY BASE TREE [AGENT-COMMIT]   prints the commit
+#        workspace.sh remove W                     whatever its agent has made of names and permissions in it
 #   W is the workspace's folder: git/ (our Git directory, which no agent sees), tree/ (the agent's), quarantine/.
 #   ATTEMPT is the attempt's folder: diff.patch and changes.raw are written there.
 #   PATCH-ID is `git patch-id --stable` of the change, `-` for an empty one.
@@ -19,10 +20,14 @@ main() {
   local verb=${1:-} tree own
   case "$verb $#" in
     'prepare 3' | 'take 4' | 'measure 5' | 'merge 5' | 'show 3' | 'keep 6' | 'keep 7') shift ;;
-    prepare* | take* | measure* | merge* | show* | keep*)
+    'remove 2')
+      fresh::remove "$2"
+      return
+      ;;
+    prepare* | take* | measure* | merge* | show* | keep* | remove*)
       die "$EX_USAGE" "workspace.sh: $verb takes other arguments" "see the head of $0"
       ;;
-    *) die "$EX_USAGE" "workspace.sh: '$verb' is none of prepare, take, measure, merge, show, keep" ;;
+    *) die "$EX_USAGE" "workspace.sh: '$verb' is none of prepare, take, measure, merge, show, keep, remove" ;;
   esac
   error::need_variables ORKESTRA_GIT_DIR ORKESTRA_BRANCH
   trap '' PIPE # a keeper that dies is told by its pipe

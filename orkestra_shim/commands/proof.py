@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from orkestra_shim.commands import as_json, is_terminal, say, say_json, session, with_project
-from orkestra_shim.errors import EX_FAILED
+from orkestra_shim.errors import EX_FAILED, EX_USAGE, OrkestraError
+
+if TYPE_CHECKING:
+    from orkestra_shim.mending import Item
 
 
 @click.command()
@@ -22,19 +26,57 @@ def demo(yes: bool, fresh: bool) -> None:
 
 @click.command()
 @as_json
-def doctor(as_json: bool) -> None:
-    """Say what is missing on this machine, and the command that mends it."""
+@click.option("--fix", is_flag=True, help="Mend what killed runs left behind, after showing it.")
+@click.option("--yes", "-y", is_flag=True, help="With --fix: ask nothing.")
+def doctor(as_json: bool, fix: bool, yes: bool) -> None:
+    """Say what is missing on this machine, and what killed runs left; both with what mends it."""
     from orkestra_shim import doctor as checking
 
     found = checking.examine()
-    if as_json:
-        say_json([one.as_dict() for one in found])
-    else:
+    items = checking.left_behind()
+    if as_json and not fix:
+        say_json([*(one.as_dict() for one in found), *map(checking.as_dict, items)])
+    elif not fix:
         for one in found:
             say(f"{one.mark} {one.name}: {one.text}")
             if one.cure:
                 say(f"      {one.cure}")
-    sys.exit(checking.exit_code(found))
+        for line in checking.lines(items):
+            say(line)
+    if not fix:
+        sys.exit(checking.exit_code(found))
+    sys.exit(_mend(items, as_json, yes))
+
+
+def _mend(items: list[Item], as_json: bool, yes: bool) -> int:
+    """Shows what can be mended, asks, mends exactly that."""
+    from orkestra_shim import doctor as checking
+    from orkestra_shim import mending
+    from orkestra_shim.adopt import ask_in_terminal
+
+    for line in checking.lines(items) if not as_json else []:
+        say(line)
+    todo = [item for item in items if item.what.does]
+    if todo and not yes:
+        if not is_terminal():
+            raise OrkestraError(
+                EX_USAGE, "nobody can be asked whether to do this", "orkestra doctor --fix --yes"
+            )
+        if not ask_in_terminal("Do this?"):
+            return EX_FAILED
+    results = list(mending.mend(session(), todo)) if todo else []
+    if as_json:
+        say_json([{**checking.as_dict(item), "problem": problem} for item, problem in results])
+    else:
+        for item, problem in results:
+            say(
+                f"not mended: {item.name}: {item.what.text}: {problem}"
+                if problem
+                else f"mended: {item.name}: {item.what.text}"
+            )
+        if not todo:
+            say("nothing to mend")
+    return EX_FAILED if any(problem for _, problem in results) else 0
 
 
 @click.command()
