@@ -1,8 +1,9 @@
 """Orkestra's Python side: the command, the store, and what both need to read.
 
 The command: `cli`, `commands`, `session`; `create`, `adopt` (with `suggest`), `editing`, `board` (with
-`progress`; shown by `standing`, and since a time by `morning` with `clock`), `demo`, `doctor`, `verify` (with `landed`, `changes`, `findings`), `crontab`, and `scripts`, which hands over to Bash
-(`context` tells it where). `once` is what cron calls (with `tools`).
+`progress`; shown by `standing`, and since a time by `morning` with `clock`), `demo`, `doctor`, `verify`
+(with `landed`, `changes`, `findings`), `crontab`, and `scripts`, which hands over to Bash (`context` tells
+it where). `once` is what cron calls (with `tools`).
 
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
 `surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `journal`, `taskstate`,
