@@ -11,8 +11,7 @@
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use log process store git
 
-STATUS=0
-FOLDER=$ORKESTRA_RUNTIME/remote
+STATUS=0 FOLDER=''
 
 courier::leave() {
   exit 143
@@ -65,6 +64,8 @@ courier::push() {
 
 main() {
   (($# == 0)) || die "$EX_USAGE" "courier.sh takes no argument"
+  error::need_variables ORKESTRA_RUN ORKESTRA_RUNTIME ORKESTRA_GIT_DIR ORKESTRA_PROJECT
+  FOLDER=$ORKESTRA_RUNTIME/remote
   process::on_stop courier::leave
   store::connect courier
   while [[ -z $PROCESS_STOPPING ]]; do

@@ -32,11 +32,11 @@ says() {
   while IFS= read -r -d '' script; do
     # Without arguments probe.sh shows what there is; of one unknown word redact.sh says that it is no file.
     [[ $script == AGENTS/probe.sh ]] || says '64 69' "$script"
-    says '64 65' "$script" --no-such-thing
+    says '64 65 69' "$script" --no-such-thing
     case $script in
       COMMITTEE/run-programs.sh) ;; # what is no reviewer gets a line that says so, in its table
       CORE/worker.sh | CORE/setup.sh) says 64 "$script" a b c d e f g h ;;
-      *) says '64 65' "$script" a b c d e f g h ;;
+      *) says '64 65 69' "$script" a b c d e f g h ;;
     esac
   done < <(find "$SCRIPTS" -type f -perm -u+x -printf '%P\0')
 }
