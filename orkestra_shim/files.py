@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +26,8 @@ def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, sync: bool = 
 
     `sync`: it survives a power cut.
     """
+    import tempfile
+
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", dir=path.parent)
         try:

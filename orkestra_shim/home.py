@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,6 +92,8 @@ def _copy_example(name: str, home: Home) -> None:
     for source in (PACKAGE / "CONFIG" / name, home.root / "CONFIG" / name):
         target = home.config / name
         if source.is_file() and not target.exists():
+            import shutil
+
             try:
                 shutil.copyfile(source, target)
             except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
 import json
 import os
 import time
@@ -22,6 +21,8 @@ def now() -> str:
 
 def seconds_of(text: object) -> float | None:
     """Epoch seconds of a time as `now` writes it; None for anything else."""
+    import calendar
+
     try:
         return float(calendar.timegm(time.strptime(str(text), "%Y-%m-%dT%H:%M:%SZ")))
     except ValueError:

@@ -43,7 +43,7 @@ def read(project: Path, whole: bool) -> Past:
     lines = raw.splitlines()
     if not whole:
         lines = [line for line in lines if any(word in line for word in _GLANCED)]
-    return told(_events(lines))
+    return told(_events(lines), whole)
 
 
 def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
@@ -56,11 +56,12 @@ def _events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
             yield event
 
 
-def told(events: Iterable[dict[str, Any]]) -> Past:
+def told(events: Iterable[dict[str, Any]], timed: bool = True) -> Past:
     """The same from events in their order; what is no event of ours is passed over."""
     past = Past()
     for event in events:
-        kind, task, at = event.get("event"), event.get("task"), seconds_of(event.get("at"))
+        kind, task = event.get("event"), event.get("task")
+        at = seconds_of(event.get("at")) if timed else 0.0
         if kind == "limited" and isinstance(event.get("until"), int):
             if event["until"] > time.time():
                 past.limited[str(event.get("agent"))] = event["until"]

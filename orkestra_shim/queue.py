@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import heapq
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -97,6 +96,8 @@ def read(path: Path, name: str = "") -> Document:
 
 def new_id(taken: Iterable[str]) -> str:
     """A short random id (t-xxxxxx) that is not taken, so that two clones do not collide."""
+    import secrets
+
     known = set(taken)
     while True:
         name = "t-" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
