@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from orkestra_shim.commands import as_json, is_terminal, say, say_json, session, with_project
-from orkestra_shim.errors import EX_USAGE, OrkestraError
+from orkestra_shim.errors import EX_INTERRUPTED, EX_USAGE, OrkestraError
 
 if TYPE_CHECKING:
     from orkestra_shim.session import Session
@@ -86,8 +86,9 @@ def _command(now: Session, target: str, words: list[str]) -> str:
 
 
 def _ask(yes: bool) -> None:
-    if not yes and is_terminal():
-        click.confirm("Go ahead?", default=True, abort=True, err=True)
+    """In a terminal. Raises 130 when the answer is no."""
+    if not yes and is_terminal() and not click.confirm("Go ahead?", default=True, err=True):
+        raise OrkestraError(EX_INTERRUPTED, "the crontab stays as it is")
 
 
 def _notes(now: Session) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from processes import below, wait_for
 from world import Project, World
 
 BARE = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LOGNAME": "somebody"}
@@ -209,6 +211,31 @@ def test_the_same_is_said_again_only_when_something_changed(world: World) -> Non
     assert world.orkestra("task", "retry", "bad", "--project", "ill").returncode == 0
     retried = once(world, "--project", "ill")
     assert retried.returncode == 1 and "bad failed" in retried.stdout
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_what_ends_it_ends_its_run(world: World, how: signal.Signals) -> None:
+    project = world.new("long", [{"id": "slow", "command": "echo begun >part; sleep 600"}])
+    script = world.root / "SCRIPTS" / "CORE" / "orchestrator.sh"
+    running = subprocess.Popen(
+        [str(script), "once", "--all"],
+        env=world.env() | {"ORKESTRA_GRACE": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    world.started.append(running)
+    cache = world.place / "home" / ".cache"
+    wait_for(lambda: list(cache.glob("orkestra/*/w*/tree/part")), "an agent at work")
+    # Meanwhile cron calls again: that project is left alone.
+    again = once(world, "--all")
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    running.send_signal(how)
+    out, _ = running.communicate(timeout=60)
+    assert (running.returncode, out) == ((143, "") if how == signal.SIGTERM else (-9, ""))
+    wait_for(lambda: not below(world.place), "the end of every process")
+    assert project.decided() == {}
 
 
 def test_as_many_at_once_as_is_reasonable_and_no_more(world: World) -> None:

@@ -85,7 +85,11 @@ def test_the_script_gives_the_same_results_as_the_command(world: World) -> None:
     done = script(world, "start", "--project", str(project.path), "--workers", "1")
     assert done.returncode == 0, done.stderr
     assert project.decided() == {"a": "landed"}
-    assert script(world, "status", "--project", str(project.path)).returncode == 0
+    for options in ([], ["--json"], ["--since", "1h"]):
+        arguments = ["status", "--project", str(project.path), *options]
+        by_script, by_command = script(world, *arguments), world.orkestra(*arguments)
+        assert by_script.returncode == by_command.returncode == 0
+        assert by_script.stdout == by_command.stdout
     assert script(world, "stop", "--project", str(project.path)).returncode == 0
     lost = script(world, "start", "--project", "no-such-project")
     assert lost.returncode == 78 and "no-such-project" in lost.stderr and len(lost.stderr.splitlines()) <= 2

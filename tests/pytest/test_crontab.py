@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -171,6 +173,28 @@ def test_install_show_remove(place: Path, table: Path, capsys: Capture) -> None:
     assert main(["cron", "remove"]) == 0
     assert table.read_bytes() == THEIRS
     assert main(["cron", "remove"]) == 0
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n", 130), ("y", 0)])
+def test_in_a_terminal_it_shows_and_asks(
+    place: Path, table: Path, framework: Path, answer: str, code: int
+) -> None:
+    table.write_bytes(THEIRS)
+    terminal, ours = pty.openpty()
+    with os.fdopen(terminal, "wb", buffering=0) as keyboard:
+        keyboard.write(f"{answer}\n".encode())
+        done = subprocess.run(
+            [sys.executable, "-I", str(framework / "orkestra_shim" / "__main__.py"), "cron", "install"],
+            stdin=ours,
+            stderr=ours,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        os.close(ours)
+    assert done.returncode == code
+    assert "into your crontab:\n  */10 * * * * env ORKESTRA_CRON=" in done.stdout
+    assert (table.read_bytes() == THEIRS) == (answer == "n")
 
 
 def test_the_last_line_removed_leaves_no_crontab(place: Path, table: Path) -> None:
