@@ -15,7 +15,7 @@ from .project import Project
 from .session import Session
 
 _BUSY = "a run goes on: left alone"
-_GONE = "it is so no more"
+GONE = "it is so no more"  # no failure: another one may have mended it
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def mend(session: Session, items: list[Item]) -> Iterator[tuple[Item, str]]:
         still = abandoned.find(session)
         for item in items:
             if isinstance(item.what, Abandoned):
-                yield item, _done(partial(item.what.mend, session)) if item.what in still else _GONE
+                yield item, _done(partial(item.what.mend, session)) if item.what in still else GONE
 
 
 def _in_project(place: Place, items: list[Item]) -> Iterator[tuple[Item, str]]:
@@ -74,7 +74,7 @@ def _in_project(place: Place, items: list[Item]) -> Iterator[tuple[Item, str]]:
             elif what in still or isinstance(what, DeadRun):
                 yield item, _done(partial(what.mend, place, lock))
             else:
-                yield item, _GONE
+                yield item, GONE
 
 
 def _done(mending: Callable[[], None]) -> str:

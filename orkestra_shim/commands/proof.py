@@ -69,14 +69,11 @@ def _mend(items: list[Item], as_json: bool, yes: bool) -> int:
         say_json([{**checking.as_dict(item), "problem": problem} for item, problem in results])
     else:
         for item, problem in results:
-            say(
-                f"not mended: {item.name}: {item.what.text}: {problem}"
-                if problem
-                else f"mended: {item.name}: {item.what.text}"
-            )
+            done = f"not mended ({problem})" if problem else "mended"
+            say(f"{done}: {item.name}: {item.what.text}")
         if not todo:
             say("nothing to mend")
-    return EX_FAILED if any(problem for _, problem in results) else 0
+    return EX_FAILED if any(problem not in ("", mending.GONE) for _, problem in results) else 0
 
 
 @click.command()

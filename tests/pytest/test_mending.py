@@ -275,6 +275,25 @@ def test_an_index_lock_that_somebody_made_anew_is_left_alone(here: Place) -> Non
     assert problem == "it is so no more" and lock.exists()
 
 
+def test_an_index_lock_is_looked_at_again_once_nothing_lands(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = old_lock(here)
+    (item,) = mending.find(here.session)
+    turn = Place.turn
+
+    @contextlib.contextmanager
+    def a_long_wait(place: Place) -> Iterator[int]:
+        lock.unlink()
+        lock.touch()
+        with turn(place) as descriptor:
+            yield descriptor
+
+    monkeypatch.setattr(Place, "turn", a_long_wait)
+    assert [problem for _, problem in mending.mend(here.session, [item])] == [""]
+    assert lock.exists()
+
+
 def test_an_index_lock_that_is_open_is_left_alone(here: Place) -> None:
     with open(old_lock(here)) as lock:
         child = subprocess.Popen(["sleep", "300"], stdin=lock)
@@ -431,11 +450,28 @@ def test_two_at_once(here: Place, framework: Path) -> None:
         for _ in range(2)
     ]
     results = [json.loads(one.communicate(timeout=120)[0]) for one in both]
+    assert [one.returncode for one in both] == [0, 0]
     problems = {item["problem"] for result in results for item in result}
     assert problems <= {"", "it is so no more"}, results
     assert found(here) == []
     assert git(here, "show", "refs/orkestra/attempts/t/3:src/a.txt") == "half done"
     assert git(here, "show", "refs/orkestra/attempts/u/1:src/a.txt") == "another half"
+
+
+def test_one_waits_for_the_other(here: Place, framework: Path) -> None:
+    says_it_holds(here, dead())
+    with open(here.session.home.runtime / "doctor.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        child = subprocess.Popen(
+            [sys.executable, "-m", "orkestra_shim", "doctor", "--fix", "--yes"],
+            env={**os.environ, "PYTHONPATH": str(framework)},
+            stdout=subprocess.PIPE,
+        )
+        while f"-> FLOCK  ADVISORY  WRITE {child.pid} " not in Path("/proc/locks").read_text():
+            assert child.poll() is None
+        assert len(found(here)) == 1
+    assert b"mended: one: a run was killed" in child.communicate()[0]
+    assert found(here) == []
 
 
 def test_only_what_was_listed(here: Place) -> None:
