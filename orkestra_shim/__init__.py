@@ -3,7 +3,8 @@
 The command: `cli`, `commands`, `session`; `create`, `adopt` (with `suggest`), `editing`, `board` (with
 `progress`; shown by `standing`, and since a time by `morning` with `clock`), `demo`, `doctor`, `verify`
 (with `landed`, `changes`, `findings`), `crontab`, and `scripts`, which hands over to Bash (`context` tells
-it where). `once` is what cron calls (with `tools`).
+it where). `once` is what cron calls (with `tools`). `consistency` looks at a whole project; `mending` does
+what `doctor --fix` lists: `leftovers` in a project (a `place`; `processes`), and what is `abandoned`.
 
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
 `surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `journal`, `taskstate`,
