@@ -71,7 +71,7 @@ def _queue(found: Project) -> queue.Document:
 
 def _records(git_dir: Path, branch: str) -> records.Branch:
     git = Git(git_dir)
-    head = git.commit(f"refs/heads/{branch}")
+    head = git.head(branch)
     if head is None:
         raise OrkestraError(
             EX_DATA,

@@ -8,7 +8,6 @@ person's. python-crontab is not used: it puts other people's lines in order (quo
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import shlex
@@ -18,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import canonical
 from .errors import EX_CANNOT_WRITE, EX_CONFIG, EX_UNAVAILABLE, EX_USAGE, OrkestraError
 from .files import locked, make_folder
 from .home import cache_folder
@@ -103,7 +103,7 @@ def daemon_runs() -> bool:
 
 def mark(home: Path) -> str:
     """By which the lines of this home are known."""
-    return hashlib.sha256(os.fsencode(os.path.realpath(home))).hexdigest()[:12]
+    return canonical.sha256(os.fsencode(os.path.realpath(home)))[:12]
 
 
 def own(table: bytes, home: Path) -> list[Line]:

@@ -6,10 +6,11 @@ What has to follow the user's settings (identity, signing, whom to trust) goes t
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from . import repo
+from . import files, repo
 from .errors import EX_DATA, OrkestraError
 
 _SETTINGS = [
@@ -72,6 +73,13 @@ class Git:
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
         )
         return out.decode().strip() if code == 0 else None
+
+    def head(self, branch: str) -> str | None:
+        """Full id of a branch's commit, or None; a loose ref is read without a process."""
+        loose = files.read_bounded(self.git_dir / "refs" / "heads" / branch, 80)
+        if loose and re.match(rb"(?:[0-9a-f]{40}|[0-9a-f]{64})\n\Z", loose):
+            return loose.decode().strip()
+        return self.commit(f"refs/heads/{branch}")
 
     def blob(self, name: str) -> bytes | None:
         """The content of COMMIT:PATH, or None when there is none."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -59,15 +58,9 @@ class Run:
 
     def sync(self) -> None:
         """Take in records that the branch holds without our having been told (a worker died there)."""
-        head = self._head()
+        head = self.here.git.head(self.here.branch)
         if head and head != self.branch.head:
             self.refresh(head)
-
-    def _head(self) -> str | None:
-        loose = files.read_bounded(self.here.git.git_dir / "refs" / "heads" / self.here.branch, 64)
-        if loose and re.match(rb"[0-9a-f]{40,64}\n?\Z", loose):
-            return loose.decode().strip()
-        return self.here.git.commit(f"refs/heads/{self.here.branch}")
 
     def refresh(self, head: str) -> None:
         """The branch is at another commit: its records count."""
