@@ -14,6 +14,7 @@ from .tasks import DEFAULT_TIMEOUT, Task
 from .text import clean
 from .work import Place, Reply, Work
 
+QUICK = 1  # seconds: a check that takes no longer may be run while nothing else lands
 _SAID = 600  # characters of what an agent says that are kept
 
 
@@ -24,6 +25,7 @@ class Attempts:
         self.run = run
         self.review = review
         self.endings = endings
+        self._longest: dict[str, int] = {}  # seconds that a check took at most, by its command
 
     def begin(self, worker: str, task: Task, agent: str) -> tuple[Work, Reply]:
         """Give a task to a worker: its ticket, its attempt folder, the reply to its claim."""
@@ -99,11 +101,17 @@ class Attempts:
         """The workspace's tree was taken; count is how many files the change touches."""
         wire.object_id(tree)
         if wire.number(count) > 0:
-            return ("changed",)
+            return ("changed", "quick") if self._is_quick(work) else ("changed",)
         if work.task.raw.get("allow_empty"):
             return ("empty-allowed",)
         work.verdict = "the agent changed nothing"
         return "failed", work.verdict
+
+    def _is_quick(self, work: Work) -> bool:
+        """Whether judging takes a moment, as far as this run knows: a check that was fast, programs that vote."""
+        command = tickets.check_of(self.run, work)
+        seconds = self._longest.get(command, QUICK + 1) if command.strip() else 0
+        return seconds <= QUICK and self.review.programs_alone
 
     def checked(self, work: Work, code_text: str, seconds: str, tree: str) -> Reply:
         """The check ended; its log is the evidence for exactly this tree."""
@@ -115,6 +123,8 @@ class Attempts:
             "log_sha256": canonical.sha256(log),
             "tree": wire.object_id(tree),
         }
+        known = tickets.check_of(self.run, work)
+        self._longest[known] = max(wire.number(seconds), self._longest.get(known, 0))
         work.evidence = [told] if command.strip() else []
         self.run.event("checked", work.task.id, work.number, exit=told["exit"], seconds=wire.number(seconds))
         return ()

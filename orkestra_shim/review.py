@@ -22,6 +22,7 @@ class Review:
     def __init__(self, run: Run, endings: Endings) -> None:
         self.run = run
         self.endings = endings
+        self.programs_alone = False  # the last vote was one of programs: it took a moment
 
     # --- who votes -----------------------------------------------------------------------------------------
 
@@ -78,6 +79,7 @@ class Review:
         if stands:
             return "stands", stands
         work.vote = vote = self._opened(work)
+        self.programs_alone = all(entry["kind"] == "program" for entry in vote["electorate"])
         self.run.event("vote-opened", work.task.id, work.number, vote=vote["id"])
         folder = files.make_below(work.folder, votes.FOLDER, vote["id"])
         members = [self._called(work, folder, entry, diff) for entry in vote["electorate"]]

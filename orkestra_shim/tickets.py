@@ -29,7 +29,7 @@ Exchange = dict[str, bytes | str]  # files that the agent gets to see, by name
 def for_task(run: Run, work: Work) -> None:
     """Write the ticket of a try, and its prompt into the folder of the try. Raises 73."""
     raw = work.task.raw
-    check = str(raw.get("check") or "") or run.project.check
+    check = check_of(run, work)
     exchange = _task_exchange(run, work, check)
     plain = {
         "task": work.task.id,
@@ -46,6 +46,11 @@ def for_task(run: Run, work: Work) -> None:
     }
     _write(work.place, run.agents.get(work.agent), run.agents, plain, lists, exchange)
     files.write_plain(work.folder / "prompt.md", exchange["prompt.md"], 0o644)
+
+
+def check_of(run: Run, work: Work) -> str:
+    """The command that must succeed for this task: its own, else the project's."""
+    return str(work.task.raw.get("check") or "") or run.project.check
 
 
 def _task_exchange(run: Run, work: Work, check: str) -> Exchange:

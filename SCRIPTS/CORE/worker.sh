@@ -201,10 +201,25 @@ stage::taken() {
   [[ $TREE != "$BASE_TREE" ]] || changed=0
   store::ask taken "$TREE" "$changed"
   case ${STORE_REPLY[0]} in
-    changed) NEXT=measure ;;
+    changed)
+      NEXT=measure
+      [[ ${STORE_REPLY[1]:-} != quick ]] || NEXT=turn
+      ;;
     empty-allowed) NEXT=check_empty ;;
     *) worker::fail "${STORE_REPLY[1]}" ;;
   esac
+}
+
+# What is judged in a moment is judged in its turn to land: nothing lands meanwhile, and nothing is judged twice.
+stage::turn() {
+  local head
+  worker::take_turn
+  git::head head
+  if [[ $head != "$BASE" ]]; then
+    worker::bring_onto "$head"
+    [[ -n $MERGED ]] || return 0
+  fi
+  NEXT=measure
 }
 
 stage::measure() {
@@ -311,6 +326,7 @@ stage::vote() {
 # The reviewers sent it back, once, with reasons: the same task goes on as another try.
 worker::revise() {
   local try=$1 mode=$2
+  worker::end_turn
   worker::tell 'sent back by the reviewers, with reasons'
   worker::keep
   # What is kept is not what the next try leaves.
@@ -327,6 +343,7 @@ worker::revise() {
 
 # One landing at a time: whoever holds this lock has the branch to itself, as far as this framework goes.
 worker::take_turn() {
+  [[ -z $LANDING_FD ]] || return 0
   exec {LANDING_FD}>>"$ORKESTRA_GIT_DIR/orkestra/landing.lock"
   flock "$LANDING_FD"
 }
@@ -348,10 +365,8 @@ stage::land() {
 worker::rebase() {
   local head=$1 voted=$PATCH_ID
   NEXT=''
-  worker::merge "$BASE" "$TREE" "$head"
+  worker::bring_onto "$head"
   [[ -n $MERGED ]] || return 0
-  BASE=$head
-  worker::owns
   stage::measure
   worker::check
   if ((CHECK_STATUS != 0)); then
@@ -370,6 +385,15 @@ worker::rebase() {
   store::ask vote-open "$BASE" "$TREE" "$PATCH_ID"
   [[ ${STORE_REPLY[0]} == stands ]] || die "$EX_INTERNAL" "the store opened a second vote on the same change"
   worker::land "$head"
+}
+
+# What was made on BASE is on HEAD from here on. MERGED as below.
+worker::bring_onto() {
+  worker::merge "$BASE" "$TREE" "$1"
+  NEXT=''
+  [[ -n $MERGED ]] || return 0
+  BASE=$1
+  worker::owns
 }
 
 # worker::merge BASE TREE HEAD: TREE becomes the merge. MERGED is empty after a conflict, of which the store then knows.
