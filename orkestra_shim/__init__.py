@@ -13,7 +13,8 @@ The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is i
 `remote` says what is pushed, and when.
 
 Both: `home`, `settings`, `project`, `projects`, `checkout`, `records`, `canonical`; at the bottom `errors`,
-`text`, `names`, `files`, `jsonfile`, `jq`, `repo` (a person's Git) and `plumbing` (Git for records).
+`text`, `names`, `files`, `jsonfile`, `jq`, `repo` (a person's Git), `plumbing` (Git for records) and
+`objects` (Git objects without Git).
 """
 
 __version__ = "0.1.0"

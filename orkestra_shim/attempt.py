@@ -108,7 +108,7 @@ class Attempts:
         return "failed", work.verdict
 
     def _is_quick(self, work: Work) -> bool:
-        """Whether judging takes a moment, as far as this run knows: a check that was fast, programs that vote."""
+        """Whether judging takes a moment, as far as this run knows: a fast check, programs that vote."""
         command = tickets.check_of(self.run, work)
         seconds = self._longest.get(command, QUICK + 1) if command.strip() else 0
         return seconds <= QUICK and self.review.programs_alone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import re
 from typing import Any
 
 from . import canonical, files, jsonfile, queue, records, votes, wire
@@ -23,20 +23,34 @@ class Landings:
         self._checkpoint: bytes | None = None
 
     def draw(self, work: Work) -> Reply:
-        """The outcome's id, under the landing lock: it counts once the branch holds it."""
+        """The outcome's id, under the landing lock: it counts once the branch holds it.
+
+        Where the user signs also the file with the change's message: the worker makes that commit.
+        """
         self.run.sync()
         work.outcome = self.run.ledger.next_outcome()
-        return (work.outcome,)
+        if not self.run.here.signs:
+            return work.outcome, ""
+        files.write_plain(work.folder / "message", _change_message(work))
+        return work.outcome, str(work.folder / "message")
 
     def record(
         self, work: Work, name: str, change: str, base: str, tree: str, patch_id: str, count: str
     ) -> Reply:
-        """The files that land with a change: its votes, its outcome, and the outcomes that waited."""
+        """What lands: the change and, on it, its votes, its outcome, and the outcomes that waited.
+
+        change: its commit where the worker signed it, else `-`. The reply is `commit` and the new head; where
+        the user signs `tree`, that of the record, and a file with its message.
+        """
         if not name or name != work.outcome or name != self.run.ledger.next_outcome():
             raise OrkestraError(EX_INTERNAL, f"{name[:40]!r} is not the outcome that was drawn")
         subject = work.subject
         if (subject.get("base"), subject.get("tree")) != (base, tree):
             raise OrkestraError(EX_INTERNAL, f"{work.task.id}: what lands is not what was voted on")
+        here = self.run.here
+        if not here.signs:
+            parent = wire.object_id(base)
+            change = here.objects.commit(wire.object_id(tree), [parent], _change_message(work), here.author)
         landed = {
             "commit": wire.object_id(change),
             "base": wire.object_id(base),
@@ -47,24 +61,30 @@ class Landings:
         }
         draft = self.endings.outcome(work, "landed", "", landed)
         work.recording = True
-        return self._write(name, [draft, *self._waiting(work.task.id)], [])
+        return self._write(change, name, [draft, *self._waiting(work.task.id)], {})
 
     def _waiting(self, but: str = "") -> list[dict[str, Any]]:
         return [state.draft for name, state in self.run.states.items() if state.draft and name != but]
 
-    def _write(self, name: str, drafts: list[dict[str, Any]], further: list[str]) -> Reply:
+    def _write(
+        self, parent: str, name: str, drafts: list[dict[str, Any]], further: dict[str, bytes]
+    ) -> Reply:
+        """The record commit on parent, or what it is to hold."""
         held: dict[str, dict[str, Any]] = {}
         for draft in drafts:
             found = votes.of_task(self.run, draft["task"])
             draft["votes"] = [vote for vote in draft["votes"] if vote in found]
             held.update(found)
-        manifest = self.run.ledger.batch(name, drafts, held)
-        if further:
-            with open(manifest, "a", encoding="utf-8", errors="surrogateescape") as file:
-                file.writelines(further)
-        message = manifest.parent / "message"
-        files.write_plain(message, self._message(name, drafts, bool(further)))
-        return str(manifest), str(message)
+        added = self.run.ledger.batch(name, drafts, held) if drafts else {}
+        here, message = self.run.here, self._message(name, drafts, bool(further))
+        tree = here.objects.with_files(here.objects.tree_of(parent), added | further)
+        if not here.signs:
+            new = here.objects.commit(tree, [parent], message, here.author)
+            here.objects.flush()
+            return "commit", new
+        here.objects.flush()
+        files.write_plain(here.runtime / "record-message", message)
+        return "tree", tree, str(here.runtime / "record-message")
 
     def _message(self, name: str, drafts: list[dict[str, Any]], checkpoint: bool) -> str:
         if not drafts:
@@ -107,29 +127,24 @@ class Landings:
     # --- the end -------------------------------------------------------------------------------------------
 
     def finish(self) -> Reply:
-        """Outcomes that wait for a record, and the queue with its statuses: how many files, and which."""
+        """A record of the outcomes that wait, and the queue with its statuses.
+
+        `none`, or the head that it goes onto and what record replies.
+        """
         run = self.run
         run.ledger.open.clear()
         run.sync()
         run.edits.take_in(now=True)
         drafts = self._waiting()
-        name = run.ledger.next_outcome()
-        further = self._queue_line(name)
+        self._finishing = run.ledger.next_outcome()
+        further = self._queue_file()
         if not drafts and not further:
-            return "0", "", ""
-        if drafts:
-            manifest, message = self._write(name, drafts, further)
-        else:
-            folder = files.make_below(run.ledger.folder, "checkpoint", mode=0o700)
-            files.write_plain(folder / "manifest", "".join(further))
-            files.write_plain(folder / "message", self._message(name, [], True))
-            manifest, message = str(folder / "manifest"), str(folder / "message")
-        self._finishing = name
-        lines = Path(manifest).read_text(encoding="utf-8", errors="surrogateescape").count("\n")
-        return str(lines), manifest, message
+            return ("none",)
+        head = run.branch.head
+        return head, *self._write(head, self._finishing, drafts, further)
 
-    def _queue_line(self, name: str) -> list[str]:
-        """The manifest line of the queue's checkpoint; none when there is nothing new or it was refused.
+    def _queue_file(self) -> dict[str, bytes]:
+        """The queue's checkpoint as a file of the repository; none when nothing is new or it was refused.
 
         Where the checkout is on the branch its file is replaced first: it may hold edits that are not
         committed, which are in the checkpoint, and the landing then finds it as it will be.
@@ -138,16 +153,14 @@ class Landings:
         for _ in range(_EDITED_TRIES):
             self._checkpoint = self._new_queue()
             if self._checkpoint is None:
-                return []
+                return {}
             if not self.run.here.checkout.on_branch() or file.put(self._checkpoint):
                 break
             self.run.edits.take_in(now=True)
         else:
             self._checkpoint = None
-            return []
-        source = self.run.ledger.folder / "task-queue.json"
-        files.write_plain(source, self._checkpoint)
-        return [f"{queue.FILE}\t{source}\n"]
+            return {}
+        return {str(queue.FILE): self._checkpoint}
 
     def _new_queue(self) -> bytes | None:
         """The queue file with the statuses as they are; None when it says so already or was refused."""
@@ -167,6 +180,13 @@ class Landings:
         return ()
 
     _finishing = ""
+
+
+def _change_message(work: Work) -> str:
+    """The message of a change's commit: the task's title, and who did it."""
+    title = re.sub(r"[\x00-\x1f\x7f]", "?", work.task.title)
+    trailers = {"Task": work.task.id, "Agent": work.agent, "Outcome": work.outcome}
+    return f"{title}\n\n" + "".join(f"Orkestra-{key}: {value}\n" for key, value in trailers.items())
 
 
 def checkpoint(raw: dict[str, Any], status: str, reason: str) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from . import canonical, files, records
+from . import canonical, records
 from .journal import now
 from .records import Branch
 
@@ -13,10 +12,8 @@ from .records import Branch
 class Ledger:
     """Outcome numbers are drawn under the landing lock and count once the branch holds them."""
 
-    def __init__(self, branch: Branch, folder: Path) -> None:
-        """folder: where record files are made ready (scratch)."""
+    def __init__(self, branch: Branch) -> None:
         self.branch = branch
-        self.folder = folder
         self.last_vote = branch.last_vote
         self.last_outcome = branch.last_outcome  # the branch's, or what this log saw recorded
         self.open: dict[str, list[dict[str, Any]]] = {}
@@ -37,15 +34,17 @@ class Ledger:
         """The id that the next outcome gets if it lands."""
         return records.record_id("outcome", max(self.last_outcome, self.branch.last_outcome) + 1)
 
-    def batch(self, name: str, drafts: list[dict[str, Any]], votes: dict[str, dict[str, Any]]) -> Path:
-        """Number and chain drafts from id name on, and write them and their votes out.
+    def batch(
+        self, name: str, drafts: list[dict[str, Any]], votes: dict[str, dict[str, Any]]
+    ) -> dict[str, bytes]:
+        """Number and chain drafts from id name on: they and their votes as files of the repository.
 
-        Returns the manifest (REPO-PATH TAB SOURCE-FILE a line). `votes`: {id: closed vote record}.
+        `votes`: {id: closed vote record}.
         """
         number = records.parse_id(name)[1]
         previous = self.branch.chain_head()
-        folder = files.make_below(self.folder, name, mode=0o700)
-        chained, lines = [], []
+        chained = []
+        files: dict[str, bytes] = {}
         for offset, draft in enumerate(drafts):
             outcome = {
                 **draft,
@@ -59,31 +58,15 @@ class Ledger:
             ]
             outcome["sha256"] = previous = canonical.digest(outcome)
             chained.append(outcome)
-            lines.append(self._put(folder, outcome))
-            lines += [self._put(folder, votes[vote]) for vote in draft["votes"]]
-        lines += self._attributes(folder)
-        manifest = folder / "manifest"
-        files.write_plain(manifest, "".join(lines))
-        # One landing at a time: what was made ready before and did not land never will.
-        self.open = {name: chained}
-        return manifest
-
-    @staticmethod
-    def _put(folder: Path, record: dict[str, Any]) -> str:
-        path = records.path_of(record["id"])
-        source = folder / f"{record['id']}.json"
-        files.write_plain(source, canonical.pretty(record))
-        return f"{path}\t{source}\n"
-
-    def _attributes(self, folder: Path) -> list[str]:
-        lines = []
+            for record in (outcome, *(votes[vote] for vote in draft["votes"])):
+                files[records.path_of(record["id"])] = canonical.pretty(record)
         for place in (records.VOTES, records.OUTCOMES):
             path = f"{place}/.gitattributes"
             if path not in self.branch.attributes:
-                source = folder / f"{place.rsplit('/', 1)[-1]}.gitattributes"
-                files.write_plain(source, records.ATTRIBUTES)
-                lines.append(f"{path}\t{source}\n")
-        return lines
+                files[path] = records.ATTRIBUTES.encode()
+        # One landing at a time: what was made ready before and did not land never will.
+        self.open = {name: chained}
+        return files
 
     def settle(self, name: str, head: str) -> list[dict[str, Any]]:
         """The branch holds the batch that began with name: its outcomes."""

@@ -50,13 +50,14 @@ class Git:
     def __init__(self, git_dir: Path) -> None:
         self.git_dir = git_dir
 
-    def _command(self, args: Iterable[str]) -> list[str]:
+    def command(self, args: Iterable[str]) -> list[str]:
+        """The words of a Git command with our settings."""
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
         return ["git", "--no-replace-objects", f"--git-dir={self.git_dir}", *settings, *args]
 
     def attempt(self, *args: str, stdin: bytes = b"") -> tuple[int, bytes, bytes]:
         """(exit, stdout, stderr) of a command that may fail."""
-        done = repo.call(self._command(args), environment(), stdin, Path("/"))
+        done = repo.call(self.command(args), environment(), stdin, Path("/"))
         return done.returncode, done.stdout, done.stderr
 
     def run(self, *args: str, stdin: bytes = b"") -> bytes:

@@ -38,7 +38,7 @@ class Run:
         file = watch.QueueFile(here.checkout)
         self.project = project.parse(here.project, *here.checkout.read(str(project.FILE)))
         self.branch = records.read_branch(here.git, head)
-        self.ledger = Ledger(self.branch, files.make_below(here.runtime, "records", mode=0o700))
+        self.ledger = Ledger(self.branch)
         self.agents = Agents(here.scripts, here.config, here.keys)
         self.attempts_folder = files.make_below(here.project, "logs", "execution", "attempts")
         self.states: dict[str, TaskState] = {}

@@ -269,6 +269,7 @@ class Server(Loop):
                 self.endings.interrupted(client.work)
                 client.work = None
             client.close()
+        self.run.here.objects.close()
         self.run.journal.close()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from . import settings
 from .checkout import Checkout
 from .errors import EX_CONFIG, OrkestraError
+from .objects import Objects
 from .plumbing import Git
 
 
@@ -32,6 +33,12 @@ class Surroundings:
         self.workspaces = Path(_need("ORKESTRA_WORKSPACES"))
         self.branch = _need("ORKESTRA_BRANCH")
         self.git = Git(Path(_need("ORKESTRA_GIT_DIR")))
+        self.objects = Objects(self.git)
+        self.author = (
+            os.environ.get("ORKESTRA_AUTHOR_NAME") or "Orkestra",
+            os.environ.get("ORKESTRA_AUTHOR_EMAIL") or "orkestra@localhost",
+        )
+        self.signs = os.environ.get("ORKESTRA_SIGN") == "1"
         self.checkout = Checkout(self.project, self.git, self.branch)
         self.stay = os.environ.get("ORKESTRA_STAY", "0") == "1"
         self.only = [name for name in re.split(r"[\s,]+", os.environ.get("ORKESTRA_ONLY", "")) if name]

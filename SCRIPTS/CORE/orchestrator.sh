@@ -353,14 +353,15 @@ run::finish() {
 
 # A person may commit in between: then it is done again on top of that, a few times.
 run::land_rest() {
-  local head status tries said
+  local head new status tries said
   for ((tries = 0; tries < 5; ++tries)); do
     store::ask finish
-    [[ ${STORE_REPLY[0]} != 0 ]] || return 0
+    [[ ${STORE_REPLY[0]} != none ]] || return 0
+    head=${STORE_REPLY[0]} new=${STORE_REPLY[2]}
+    if [[ ${STORE_REPLY[1]} == tree ]]; then new=$("$ORKESTRA_SCRIPTS/CORE/land.sh" commit "$head" "${STORE_REPLY[@]:2:2}"); fi
     exec 8>>"$ORKESTRA_GIT_DIR/orkestra/landing.lock"
-    process::run status flock 8
-    git::head head
-    process::run status "$ORKESTRA_SCRIPTS/CORE/land.sh" move "$head" "$head" "${STORE_REPLY[@]:1:2}" \
+    flock 8
+    process::run status "$ORKESTRA_SCRIPTS/CORE/land.sh" move "$head" "$new" \
       >"$ORKESTRA_RUN/landed"
     exec 8>&-
     said=$(<"$ORKESTRA_RUN/landed")

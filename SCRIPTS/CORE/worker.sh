@@ -38,7 +38,8 @@ worker::here() {
   process::start_here "$@" >"$WORKSPACE/result"
   process::wait STATUS
   [[ -z $PROCESS_STOPPING ]] || worker::leave
-  RESULT=$(<"$WORKSPACE/result")
+  IFS= read -r -d '' RESULT <"$WORKSPACE/result" || : # it ends where the file ends
+  RESULT=${RESULT%$'\n'}
 }
 
 # A function of the workspace, with STATUS and RESULT. It speaks to processes of its own; a stop that comes meanwhile is
@@ -417,27 +418,27 @@ worker::conflict() {
   NEXT=''
 }
 
-worker::message() {
-  local outcome=$1 title
-  title=$(<"$TICKET/title")
-  text::plain title "$title"
-  printf '%s\n\nOrkestra-Task: %s\nOrkestra-Agent: %s\nOrkestra-Outcome: %s\n' \
-    "$title" "$TASK" "$AGENT" "$outcome" >"$ATTEMPT/message"
+# worker::sign VAR PARENT TREE MESSAGE-FILE: VAR gets the signed commit.
+worker::sign() {
+  worker::here land::commit "${@:2}"
+  ((STATUS == 0)) || die "$EX_CANNOT_WRITE" "the change of $TASK cannot be committed and signed" \
+    "try it by hand: git commit --allow-empty -S; see the space left and the rights of $ORKESTRA_GIT_DIR"
+  printf -v "$1" '%s' "$RESULT"
 }
 
 # The change, its record, and the one move of the branch over both.
 worker::land() {
-  local head=$1 outcome change new status
+  local head=$1 outcome change=- new status
   # A landing takes a moment and is not interrupted; a stop that comes meanwhile is met at the next claim.
   process::shield
   store::ask draw
   outcome=${STORE_REPLY[0]}
-  worker::message "$outcome"
-  worker::here land::change "$head" "$TREE" "$ATTEMPT/message"
-  ((STATUS == 0)) || die "$EX_CANNOT_WRITE" "the change of $TASK cannot be committed" "see the space left and the rights of $ORKESTRA_GIT_DIR"
-  change=$RESULT
+  # Where the user signs we make both commits, else the store does.
+  if [[ -n ${STORE_REPLY[1]} ]]; then worker::sign change "$head" "$TREE" "${STORE_REPLY[1]}"; fi
   store::ask record "$outcome" "$change" "$BASE" "$TREE" "$PATCH_ID" "$FILES"
-  worker::here land::move "$head" "$change" "${STORE_REPLY[0]}" "${STORE_REPLY[1]}"
+  new=${STORE_REPLY[1]}
+  if [[ ${STORE_REPLY[0]} == tree ]]; then worker::sign new "$change" "${STORE_REPLY[@]:1:2}"; fi
+  worker::here land::move "$head" "$new"
   status=$STATUS new=$RESULT
   case $status in
     0)

@@ -43,7 +43,7 @@ says() {
 
 @test "the right arguments without what a run sets" {
   local row call=() rows=(
-    'CORE/land.sh change a b c' 'CORE/land.sh move a b c d' 'CORE/land.sh recover' 'CORE/land.sh move a'
+    'CORE/land.sh commit a b c' 'CORE/land.sh move a b' 'CORE/land.sh recover' 'CORE/land.sh move a'
     'CORE/workspace.sh prepare a b' 'CORE/workspace.sh take a b c' 'CORE/workspace.sh measure a b c d'
     'CORE/workspace.sh merge a b c d' 'CORE/workspace.sh show a b' 'CORE/workspace.sh keep a b c d e'
     'CORE/workspace.sh keep a' 'CORE/worker.sh 1' 'CORE/tree-keeper.sh a b c d e'

@@ -255,15 +255,17 @@ class Worker:
     def land(self) -> str:
         """draw, record, the swap, landed; the outcome's id."""
         outcome = self.client.ask("draw")[1]
-        head = self.project.head
-        message = f"work\n\nOrkestra-Task: {self.task}\nOrkestra-Agent: shell\nOrkestra-Outcome: {outcome}\n"
-        change = git(self.project.path, "commit-tree", self.tree, "-p", head, stdin=message.encode())
-        told = self.client.ask("record", outcome, change, self.base, self.tree, self.patch, "1")
-        assert told[0] == "ok", told
-        new = record(self.project, change, told[1], told[2])
-        git(self.project.path, "update-ref", "refs/heads/main", new, head)
+        new = self.record(outcome)
         assert self.client.ask("landed", outcome, new) == ["ok"]
         return outcome
+
+    def record(self, outcome: str) -> str:
+        """The commits of a landing by the store itself, and the move of the branch over both."""
+        head = self.project.head
+        told = self.client.ask("record", outcome, "-", head, self.tree, self.patch, "1")
+        assert told[:2] == ["ok", "commit"], told
+        git(self.project.path, "update-ref", "refs/heads/main", told[2], head)
+        return told[2]
 
     def whole(self, changes: dict[str, bytes]) -> str:
         """A claimed task from base to landing."""
@@ -279,21 +281,14 @@ class Worker:
 APPROVE = (("lint", 0, "fine"), ("size", 0, "small"), ("tidy", 0, "tidy"))
 
 
-def record(project: Project, change: str, manifest: str, message: str) -> str:
-    changes = {}
-    for line in Path(manifest).read_text().splitlines():
-        path, source = line.split("\t")
-        changes[path] = Path(source).read_bytes()
-    return project.commit_files(change, changes, Path(message).read_text())
-
-
 def finish(store: Store) -> int:
     """What the orchestrator does at the end; how many files were recorded."""
-    count, manifest, message = store.control.ask("finish")[1:]
-    if count != "0":
-        head = store.project.head
-        new = record(store.project, head, manifest, message)
-        git(store.project.path, "update-ref", "refs/heads/main", new, head)
-        git(store.project.path, "reset", "-q", "--hard", new)
-        assert store.control.ask("recorded", new) == ["ok"]
-    return int(count)
+    told = store.control.ask("finish")[1:]
+    if told == ["none"]:
+        return 0
+    head, kind, new = told
+    assert kind == "commit" and head == store.project.head
+    git(store.project.path, "update-ref", "refs/heads/main", new, head)
+    git(store.project.path, "reset", "-q", "--hard", new)
+    assert store.control.ask("recorded", new) == ["ok"]
+    return len(git(store.project.path, "diff", "--name-only", head, new).splitlines())

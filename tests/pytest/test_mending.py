@@ -204,14 +204,12 @@ esac
     tree = git(here, "write-tree", **index)
     (place / "message").write_text("A change\n\nOrkestra-Task: t\n")
     before = head(here)
-    code, change, said = here.script("CORE/land.sh", "change", before, tree, str(place / "message"))
+    code, change, said = here.script("CORE/land.sh", "commit", before, tree, str(place / "message"))
     assert code == 0, said
-    (place / "manifest").touch()
     path = os.environ["PATH"]
     os.environ["PATH"] = f"{stand_in}:{path}"
     try:
-        words = (before, change.strip(), str(place / "manifest"), str(place / "message"))
-        code, _, said = here.script("CORE/land.sh", "move", *words)
+        code, _, said = here.script("CORE/land.sh", "move", before, change.strip())
     finally:
         os.environ["PATH"] = path
     assert code == -9, (code, said)
@@ -377,7 +375,7 @@ def test_a_change_that_only_the_landing_held(
 ) -> None:
     (place / "message").write_text("A change\n\nOrkestra-Task: t\nOrkestra-Agent: shell\n")
     tree = git(here, "rev-parse", "main~1^{tree}")
-    _, change, _ = here.script("CORE/land.sh", "change", head(here), tree, str(place / "message"))
+    _, change, _ = here.script("CORE/land.sh", "commit", head(here), tree, str(place / "message"))
     git(here, "update-ref", "refs/orkestra/landing", change.strip())
     mended(here, capsys, "held by refs/orkestra/landing alone")
     assert git(here, "rev-parse", "refs/orkestra/attempts/t/interrupted") == change.strip()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orkestra_shim.verify import verify
-from store_client import APPROVE, Project, Worker, finish, git, record
+from store_client import APPROVE, Project, Worker, finish, git
 
 
 def wait_for(event: Callable[[], bool]) -> None:
@@ -370,12 +370,7 @@ def test_a_landing_of_a_worker_that_dies_before_saying_so_counts(place: Path) ->
     worker.judge()
     worker.vote(*APPROVE)
     outcome = worker.client.ask("draw")[1]
-    head = project.head
-    change = git(
-        project.path, "commit-tree", worker.tree, "-p", head, "-m", f"w\n\nOrkestra-Outcome: {outcome}"
-    )
-    told = worker.client.ask("record", outcome, change, worker.base, worker.tree, worker.patch, "1")
-    git(project.path, "update-ref", "refs/heads/main", record(project, change, told[1], told[2]), head)
+    worker.record(outcome)
     worker.client.close()
     other = Worker(store, "w2")
     assert other.claim()[2] == "b"

@@ -42,8 +42,11 @@ git::checkout() {
 
 # git::head VAR: the commit that the project's branch is on.
 git::head() {
-  local _head
-  _head=$(git::project rev-parse --verify --quiet "refs/heads/$ORKESTRA_BRANCH^{commit}") \
+  local _head='' _loose=$ORKESTRA_GIT_DIR/refs/heads/$ORKESTRA_BRANCH
+  # Most often it stands in a file of its own; else Git knows.
+  [[ ! -f $_loose ]] || IFS= read -r _head 2>/dev/null <"$_loose" || _head=''
+  # shellcheck disable=SC2310  # a predicate
+  is_commit "$_head" || _head=$(git::project rev-parse --verify --quiet "refs/heads/$ORKESTRA_BRANCH^{commit}") \
     || die "$EX_DATA" "the project has no branch '$ORKESTRA_BRANCH': $ORKESTRA_PROJECT" \
       "set \"branch\" in config/project.json to a branch that exists"
   printf -v "$1" '%s' "$_head"

@@ -8,37 +8,13 @@ readonly LAND_MOVED=20 LAND_IN_THE_WAY=21
 readonly LAND_INTENT=refs/orkestra/landing # keeps the new commits from a `git gc` until the branch holds them
 
 # A commit, signed where the user signs.
-land::_commit() {
-  local sign=()
-  [[ ${ORKESTRA_SIGN:-} != 1 ]] || sign=(-S)
-  if [[ ${#sign[@]} -gt 0 ]]; then
-    git "${GIT_SETTINGS[@]}" --git-dir="$ORKESTRA_GIT_DIR" commit-tree "${sign[@]}" "$@"
+land::commit() {
+  local parent=$1 tree=$2 message=$3
+  if [[ ${ORKESTRA_SIGN:-} == 1 ]]; then
+    git "${GIT_SETTINGS[@]}" --git-dir="$ORKESTRA_GIT_DIR" commit-tree -S -p "$parent" -F "$message" "$tree"
   else
-    git::project commit-tree "$@"
+    git::project commit-tree -p "$parent" -F "$message" "$tree"
   fi
-}
-
-land::change() {
-  local head=$1 tree=$2 message=$3
-  land::_commit -p "$head" -F "$message" "$tree"
-}
-
-# The tree of COMMIT with the records of MANIFEST added.
-land::_record_tree() {
-  local commit=$1 manifest=$2 index=$ORKESTRA_GIT_DIR/orkestra/record-index paths=() sources=() hashes path source at
-  while IFS=$'\t' read -r path source; do
-    paths+=("$path")
-    sources+=("$source")
-  done <"$manifest"
-  hashes=$(printf '%s\n' "${sources[@]}" | git::project hash-object -w --no-filters --stdin-paths) \
-    || die "$EX_CANNOT_WRITE" "the records cannot be written into $ORKESTRA_GIT_DIR" "see the space left on its disk"
-  mapfile -t hashes <<<"$hashes"
-  [[ ! -e $index.lock ]] || rm -f -- "$index.lock"
-  GIT_INDEX_FILE=$index git::project read-tree "$commit"
-  for at in "${!paths[@]}"; do
-    printf '100644 %s\t%s\0' "${hashes[at]}" "${paths[at]}"
-  done | GIT_INDEX_FILE=$index git::project update-index -z --index-info
-  GIT_INDEX_FILE=$index git::project write-tree
 }
 
 # The branch moves by compare-and-swap, or not at all. LAND_SWAPPED says whether it did.
@@ -52,13 +28,9 @@ land::_swap() {
 }
 
 land::move() {
-  local head=$1 change=$2 manifest=$3 message=$4 new=$2 tree
+  local head=$1 new=$2
   [[ -d $ORKESTRA_GIT_DIR/orkestra ]] || mkdir -p -- "$ORKESTRA_GIT_DIR/orkestra"
   land::recover # finds the checkout too; of a worker of this run that was killed, maybe
-  if [[ -s $manifest ]]; then
-    tree=$(land::_record_tree "$change" "$manifest")
-    new=$(land::_commit -p "$change" -F "$message" "$tree")
-  fi
   git::project update-ref "$LAND_INTENT" "$new"
   if [[ -z $CHECKOUT_DIR ]]; then
     land::_swap "$head" "$new"

@@ -10,7 +10,6 @@ setup() {
   make_project
   core_environment
   HEAD=$(head_of_project)
-  a_manifest
 }
 
 land() { "$SCRIPTS/CORE/land.sh" "$@"; }
@@ -18,7 +17,7 @@ status_of() { git -C "$PROJECT" status --porcelain; }
 
 @test "change and record come in together, in line, and the checkout follows" {
   change=$(a_change "$(tree_with src/a.txt new)")
-  new=$(land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message")
+  new=$(land move "$HEAD" "$(with_record "$change")")
   [[ $(head_of_project) == "$new" && -z $(status_of) ]]
   [[ $(git -C "$PROJECT" rev-parse "$new^") == "$change" && $(git -C "$PROJECT" rev-parse "$change^") == "$HEAD" ]]
   [[ $(<"$PROJECT/src/a.txt") == new && -e $PROJECT/logs/outcomes/outcome-001.json ]]
@@ -30,7 +29,7 @@ status_of() { git -C "$PROJECT" status --porcelain; }
   git -C "$PROJECT" commit -q --allow-empty -m person
   moved=$(head_of_project)
   # The checkout is on the person's commit: what the landing brought along is taken back.
-  run -20 land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  run -20 land move "$HEAD" "$(with_record "$change")"
   [[ $(head_of_project) == "$moved" && -z $(status_of) && ! -e $PROJECT/src/a.txt ]]
   [[ ! -e $PROJECT/.git/index.lock ]]
 }
@@ -53,7 +52,7 @@ status_of() { git -C "$PROJECT" status --porcelain; }
     esac
     change=$(a_change "$(tree_with "$path" theirs)")
     before=$(cd "$PROJECT" && git status --porcelain --ignored)
-    run -21 land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+    run -21 land move "$HEAD" "$(with_record "$change")"
     [[ $output == "$path" ]]
     [[ $(head_of_project) == "$HEAD" && $(cd "$PROJECT" && git status --porcelain --ignored) == "$before" ]]
     [[ ! -e $PROJECT/.git/index.lock ]]
@@ -66,7 +65,7 @@ status_of() { git -C "$PROJECT" status --porcelain; }
   echo mine >>"$PROJECT/README.md"
   echo staged >"$PROJECT/staged" && git -C "$PROJECT" add staged
   change=$(a_change "$(tree_with src/a.txt new)")
-  land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  land move "$HEAD" "$(with_record "$change")"
   [[ $(status_of) == ' M README.md'$'\n''A  staged' ]]
   [[ $(tail -1 "$PROJECT/README.md") == mine && $(<"$PROJECT/src/a.txt") == new ]]
 }
@@ -75,7 +74,7 @@ status_of() { git -C "$PROJECT" status --porcelain; }
   mkdir -p "$PROJECT/src" && echo new >"$PROJECT/src/a.txt" && echo new >"$PROJECT/README.md"
   tree=$(tree_with src/a.txt new)
   change=$(a_change "$tree")
-  land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  land move "$HEAD" "$(with_record "$change")"
   [[ $(status_of) == ' M README.md' ]]
 }
 
@@ -83,7 +82,7 @@ status_of() { git -C "$PROJECT" status --porcelain; }
   git -C "$PROJECT" switch -qc other
   echo mine >"$PROJECT/README.md"
   change=$(a_change "$(tree_with README.md theirs)")
-  new=$(land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message")
+  new=$(land move "$HEAD" "$(with_record "$change")")
   [[ $(head_of_project) == "$new" && $(<"$PROJECT/README.md") == mine ]]
   [[ $(git -C "$PROJECT" rev-parse HEAD) == "$HEAD" ]]
 }
@@ -92,7 +91,7 @@ status_of() { git -C "$PROJECT" status --porcelain; }
   git -C "$PROJECT" switch -qc other
   git -C "$PROJECT" worktree add -q "$PLACE/linked tree" main
   change=$(a_change "$(tree_with src/a.txt new)")
-  land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  land move "$HEAD" "$(with_record "$change")"
   [[ $(<"$PLACE/linked tree/src/a.txt") == new && -z $(git -C "$PLACE/linked tree" status --porcelain) ]]
   [[ ! -e $PROJECT/src/a.txt ]]
 }
@@ -103,21 +102,21 @@ status_of() { git -C "$PROJECT" status --porcelain; }
   # A person's commit that holds index.lock until its editor ends.
   echo x >"$PROJECT/x" && git -C "$PROJECT" add x
   cp "$PROJECT/.git/index" "$PROJECT/.git/index.lock"
-  run -21 land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  run -21 land move "$HEAD" "$(with_record "$change")"
   [[ $output == *index.lock* && $(head_of_project) == "$HEAD" ]]
   [[ -e $PROJECT/.git/index.lock ]] # it is another's
   rm "$PROJECT/.git/index.lock"
-  land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  land move "$HEAD" "$(with_record "$change")"
 }
 
 @test "hooks of the project do not run in a landing" {
-  change=$(a_change "$(tree_with src/a.txt new)")
+  record=$(with_record "$(a_change "$(tree_with src/a.txt new)")")
   mkdir -p "$PROJECT/.git/hooks"
   for hook in reference-transaction post-index-change post-checkout pre-commit; do
     printf '#!/bin/sh\ntouch %s/ran\nexit 1\n' "$BATS_TEST_TMPDIR" >"$PROJECT/.git/hooks/$hook"
     chmod +x "$PROJECT/.git/hooks/$hook"
   done
-  land move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  land move "$HEAD" "$record"
   [[ ! -e $BATS_TEST_TMPDIR/ran ]]
   run ! git -C "$PROJECT" update-ref refs/heads/z HEAD # the hook's own veto, on ordinary Git
   [[ -e $BATS_TEST_TMPDIR/ran ]]
@@ -147,7 +146,7 @@ SH
   killers
   mkdir -p "$PROJECT/old" && echo gone >"$PROJECT/old/file" && echo 1 >"$PROJECT/mod"
   git -C "$PROJECT" add -A && git -C "$PROJECT" commit -qm more
-  local origin=$PLACE/origin step when tree old new finished=0 before=0
+  local origin=$PLACE/origin step when tree old new record finished=0 before=0
   old=$(head_of_project)
   # A change that adds, modifies and removes.
   tree=$(tree_with src/a.txt new)
@@ -156,7 +155,7 @@ SH
   GIT_INDEX_FILE=$PLACE/i git -C "$PROJECT" update-index --cacheinfo "100644,$blob,mod"
   GIT_INDEX_FILE=$PLACE/i git -C "$PROJECT" update-index --force-remove old/file
   tree=$(GIT_INDEX_FILE=$PLACE/i git -C "$PROJECT" write-tree)
-  change=$(a_change "$tree")
+  change=$(a_change "$tree") record=$(with_record "$change")
   cp -a "$PROJECT" "$origin"
   for when in before after; do
     for ((step = 1; ; ++step)); do
@@ -165,7 +164,7 @@ SH
       echo 0 >"$BATS_TEST_TMPDIR/count"
       status=0
       STEP=$step WHEN=$when PATH=$PLACE/killers:$PATH setsid --wait "$SCRIPTS/CORE/land.sh" \
-        move "$old" "$change" "$PLACE/manifest" "$PLACE/message" >/dev/null 2>&1 || status=$?
+        move "$old" "$record" >/dev/null 2>&1 || status=$?
       ((status != 0)) || break
       land recover
       [[ ! -e $PROJECT/.git/index.lock && ! -e $PROJECT/.git/orkestra-landing ]]
@@ -177,7 +176,7 @@ SH
       new=$(head_of_project)
       if [[ $new == "$old" ]]; then
         ((++before))
-        land move "$old" "$change" "$PLACE/manifest" "$PLACE/message" >/dev/null
+        land move "$old" "$record" >/dev/null
       else
         ((++finished))
         [[ $(git -C "$PROJECT" rev-parse "$new^") == "$change" ]]
@@ -191,19 +190,20 @@ SH
 
 @test "killed at any step, the next landing mends it before it lands" {
   killers
-  local old step change next new reached=0
+  local old step change record next new reached=0
   old=$(head_of_project)
   change=$(a_change "$(tree_with src/a.txt new)")
+  record=$(with_record "$change")
   next=$(tree_with src/b.txt other)
   cp -a "$PROJECT" "$PLACE/origin"
   for ((step = 1; ; ++step)); do
     rm -rf "$PROJECT" && cp -a "$PLACE/origin" "$PROJECT"
     echo 0 >"$BATS_TEST_TMPDIR/count"
     STEP=$step WHEN=before PATH=$PLACE/killers:$PATH setsid --wait "$SCRIPTS/CORE/land.sh" \
-      move "$old" "$change" "$PLACE/manifest" "$PLACE/message" >/dev/null 2>&1 && break
+      move "$old" "$record" >/dev/null 2>&1 && break
     ((++reached))
     # Whatever it came to, the branch takes the next change, on the commit that it is on.
-    new=$(land move "$(head_of_project)" "$(a_change "$next")" /dev/null "$PLACE/message")
+    new=$(land move "$(head_of_project)" "$(a_change "$next")")
     [[ $(head_of_project) == "$new" && -z $(status_of) && -e $PROJECT/src/b.txt ]]
     [[ ! -e $PROJECT/.git/index.lock && ! -e $PROJECT/.git/orkestra-landing ]]
   done
@@ -213,12 +213,13 @@ SH
 @test "a file edited after the kill is left alone by recovery" {
   killers
   change=$(a_change "$(tree_with README.md theirs)")
+  record=$(with_record "$change")
   local step
   for ((step = 1; step < 60; ++step)); do
     git -C "$PROJECT" reset -q --hard "$HEAD"
     echo 0 >"$BATS_TEST_TMPDIR/count"
     STEP=$step WHEN=after PATH=$PLACE/killers:$PATH setsid --wait "$SCRIPTS/CORE/land.sh" \
-      move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message" >/dev/null 2>&1 && break
+      move "$HEAD" "$record" >/dev/null 2>&1 && break
     echo 'edited since' >"$PROJECT/README.md"
     land recover
     [[ $(<"$PROJECT/README.md") == 'edited since' && ! -e $PROJECT/.git/index.lock ]]

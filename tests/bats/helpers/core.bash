@@ -29,11 +29,15 @@ tree_with() {
 # a_change TREE: prints the change commit of TREE on the branch.
 a_change() {
   printf 'A change\n\nOrkestra-Task: a\n' >"$PLACE/message"
-  "$SCRIPTS/CORE/land.sh" change "$(head_of_project)" "$1" "$PLACE/message"
+  "$SCRIPTS/CORE/land.sh" commit "$(head_of_project)" "$1" "$PLACE/message"
 }
 
-# a_manifest: one record, for land.sh move.
-a_manifest() {
-  printf '{"a": "record"}\n' >"$PLACE/record.json"
-  printf 'logs/outcomes/outcome-001.json\t%s\n' "$PLACE/record.json" >"$PLACE/manifest"
+# with_record CHANGE: prints the commit that adds a record to CHANGE.
+with_record() {
+  local blob index=$PLACE/record-index
+  rm -f -- "$index"
+  blob=$(printf '{"a": "record"}\n' | git -C "$PROJECT" hash-object -w --stdin)
+  GIT_INDEX_FILE=$index git -C "$PROJECT" read-tree "$1"
+  GIT_INDEX_FILE=$index git -C "$PROJECT" update-index --add --cacheinfo "100644,$blob,logs/outcomes/outcome-001.json"
+  "$SCRIPTS/CORE/land.sh" commit "$1" "$(GIT_INDEX_FILE=$index git -C "$PROJECT" write-tree)" "$PLACE/message"
 }
