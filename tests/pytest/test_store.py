@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orkestra_shim.verify import verify
-from store_client import APPROVE, Project, Worker, finish, git
+from store_client import APPROVE, Project, Store, Worker, finish, git
 
 
 def wait_for(event: Callable[[], bool]) -> None:
@@ -575,3 +575,55 @@ def test_only_takes_the_named_task_and_what_it_waits_for(place: Path) -> None:
     worker.whole({"y.txt": b"x"})
     assert worker.claim()[1] == "stop" and store.control.ask("summary")[1] == "0"
     store.kill()
+
+
+def test_a_fast_check_and_programs_that_vote_are_quick_once_that_is_known(place: Path) -> None:
+    project = one(place, task("a"), task("b"), task("c", check="make"), task("d", check="make"))
+    store = project.start()
+    worker = Worker(store)
+    told = []
+    for name, check in (("a", "1"), ("b", "1"), ("c", "2"), ("d", "1")):
+        assert worker.claim()[2] == name
+        worker.client.ask("base", project.head)
+        worker.client.ask("worked", "0", "1", str(worker.ticket))
+        worker.change({f"{name}.txt": b"x\n"})
+        told.append(worker.client.ask("taken", worker.tree, "1")[1:])
+        worker.judge()
+        worker.client.ask("checked", "0", check, worker.tree)
+        worker.vote(*APPROVE)
+        worker.land()
+    # Of the first nothing is known; neither is the other check's time when c is taken, and it is slow for d.
+    assert told == [["changed"], ["changed", "quick"], ["changed"], ["changed"]]
+    store.kill()
+
+
+def test_where_the_user_signs_the_store_leaves_both_commits_to_the_worker(place: Path) -> None:
+    project = one(place, task("a"))
+    store = project.start(ORKESTRA_SIGN="1")
+    worker = Worker(store)
+    begin(worker)
+    worker.change({"x.txt": b"x\n"})
+    worker.judge()
+    worker.vote(*APPROVE)
+    outcome, message = worker.client.ask("draw")[1:]
+    head = project.head
+    change = git(project.path, "commit-tree", worker.tree, "-p", head, "-F", message)
+    kind, tree, text = worker.client.ask("record", outcome, change, head, worker.tree, worker.patch, "1")[1:]
+    assert kind == "tree"
+    new = git(project.path, "commit-tree", tree, "-p", change, "-F", text)
+    git(project.path, "update-ref", "refs/heads/main", new, head)
+    assert worker.client.ask("landed", outcome, new) == ["ok"]
+    assert finish_signed(store) == 0
+    assert store.end() == (0, "")
+    assert verify(project.path, "main").findings == []
+
+
+def finish_signed(store: Store) -> int:
+    """The orchestrator's part where the user signs; the exit code of a summary after it."""
+    head, kind, tree, text = store.control.ask("finish")[1:]
+    assert kind == "tree"
+    new = git(store.project.path, "commit-tree", tree, "-p", head, "-F", text)
+    git(store.project.path, "update-ref", "refs/heads/main", new, head)
+    git(store.project.path, "reset", "-q", "--hard", new)
+    assert store.control.ask("recorded", new) == ["ok"]
+    return int(store.control.ask("summary")[1])

@@ -106,7 +106,7 @@ queue() { printf '{"version": 1, "tasks": [%s]}\n' "$1" >"$PROJECT/config/task-q
   git -C "$PROJECT" update-ref refs/orkestra/landing "$change"
   is_well # it names no agent: records alone
   printf 'A change\n\nOrkestra-Task: one\nOrkestra-Agent: shell\n' >"$PLACE/message"
-  change=$("$SCRIPTS/CORE/land.sh" change "$HEAD" "$(tree_with src/a.txt new)" "$PLACE/message")
+  change=$("$SCRIPTS/CORE/land.sh" commit "$HEAD" "$(tree_with src/a.txt new)" "$PLACE/message")
   git -C "$PROJECT" update-ref refs/orkestra/landing "$change"
   finds refs 'a change of one that is not on the branch is held by refs/orkestra/landing alone'
   git -C "$PROJECT" update-ref refs/orkestra/attempts/one/4 "$change"
@@ -180,14 +180,13 @@ queue() { printf '{"version": 1, "tasks": [%s]}\n' "$1" >"$PROJECT/config/task-q
 
 @test "a landing that was interrupted, also when somebody removed its lock since" {
   core_environment
-  a_manifest
   change=$(a_change "$(tree_with src/a.txt new)")
   stand_in=$PLACE/bin
   mkdir -- "$stand_in"
   # The landing is killed as it would put the new index in place: the branch has moved.
   printf '#!/bin/sh\ncase "$*" in *orkestra-index*/index) kill -KILL $PPID; sleep 5 ;; *) exec %s "$@" ;; esac\n' "$(command -v mv)" >"$stand_in/mv"
   chmod +x "$stand_in/mv"
-  PATH=$stand_in:$PATH run -137 "$SCRIPTS/CORE/land.sh" move "$HEAD" "$change" "$PLACE/manifest" "$PLACE/message"
+  PATH=$stand_in:$PATH run -137 "$SCRIPTS/CORE/land.sh" move "$HEAD" "$change"
   unset "${!ORKESTRA_PROJECT@}" ORKESTRA_LOGS ORKESTRA_RUNTIME ORKESTRA_GIT_DIR ORKESTRA_WORKSPACES
   look
   assert_status 1
