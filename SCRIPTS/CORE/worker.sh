@@ -506,6 +506,7 @@ main() {
   rootfs::load # once: every sandbox of this worker has it
   store::connect "w$1"
   worker::keep_workspace
+  [[ ! -e $TICKET/now ]] || rm -f -- "$TICKET/now" # of a predecessor that was killed
   while [[ -z $PROCESS_STOPPING ]]; do
     store::ask claim
     [[ ${STORE_REPLY[0]} == task ]] || break

@@ -6,8 +6,12 @@ import random
 import signal
 import subprocess
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from world import Project, World
+
+T = TypeVar("T")
 
 CONSISTENCY = "SCRIPTS/SAFETY/consistency.sh"
 
@@ -69,3 +73,37 @@ def test_what_killed_runs_leave_is_mended(world: World) -> None:
     assert set(project.decided().values()) == {"landed"} and len(project.outcomes()) == 40
     assert project.verify().returncode == 0
     assert look(project) == []
+
+
+def test_a_worker_that_was_killed_is_not_shown_at_work(world: World) -> None:
+    project = world.new("replaced", [{"id": "long", "command": "sleep 100"}])
+    run = world.start_in_background("--project", str(project.path), "--workers", "2")
+    runtime = world.home / "CONFIG" / "RUNTIME"
+
+    def at_work() -> set[str]:
+        return {now.parent.name for now in runtime.glob("*/w*/now") if "\twork\t" in now.read_text()}
+
+    first = until(at_work)
+    assert len(first) == 1
+    (number,) = first
+    listed = subprocess.run(
+        ["pgrep", "-P", str(run.pid), "-f", f"worker.sh {number[1:]}$"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    subprocess.run(["kill", "-KILL", listed.stdout.strip()], check=True)
+    # The one that waited takes it; its successor has nothing to do.
+    until(lambda: at_work() - first)
+    until(lambda: not at_work() & first)
+    run.send_signal(signal.SIGTERM)
+    run.wait(timeout=60)
+
+
+def until(look: Callable[[], T]) -> T:
+    """What `look` gives, once it is something: the event that the test waits for."""
+    end = time.monotonic() + 60
+    while not (seen := look()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return seen

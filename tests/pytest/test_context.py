@@ -63,6 +63,24 @@ def test_errors_are_a_line_or_two(place: Path, framework: Path, arguments: list[
     assert said.startswith("orkestra: ") and len(said.splitlines()) <= 2
 
 
+def test_all_projects_at_once(place: Path, framework: Path) -> None:
+    """A block for the home, then one for each project; one that cannot be read is only named."""
+    main(["new", "one"])
+    main(["new", "two"])
+    projects = Path(os.environ["ORKESTRA_HOME"]) / "PROJECTS"
+    (projects / "three" / "config").mkdir(parents=True)
+    (projects / "three" / "config" / "project.json").write_text("no JSON")
+    command = [sys.executable, "-m", "orkestra_shim.context", "--all"]
+    env = {**os.environ, "PYTHONPATH": str(framework)}
+    done = subprocess.run(command, capture_output=True, check=False, env=env)
+    home, *blocks = done.stdout.decode().removesuffix("\0\0").split("\0\0")
+    assert done.returncode == 0 and len(blocks) == 2
+    assert "ORKESTRA_LOG_SIZE=10" in home.split("\0") and "ORKESTRA_PROJECT=" not in home
+    for name, block in zip(["one", "two"], blocks, strict=True):
+        assert f"ORKESTRA_PROJECT={projects / name}" in block.split("\0")
+    assert "three" in done.stderr.decode()
+
+
 def test_keys_that_others_can_read_stop_a_run(place: Path, framework: Path) -> None:
     main(["new", "one"])
     keys = Path(os.environ["ORKESTRA_HOME"]) / "CONFIG" / "api-keys.env"

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pty
 import shutil
 import socket
 import subprocess
@@ -116,6 +117,29 @@ def test_without_a_terminal_nothing_is_done_unasked(here: Place, capsys: pytest.
     said = capsys.readouterr()
     assert "a run was killed" in said.out and "--yes" in said.err
     assert len(found(here)) == 1
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n", 1), ("y", 0)])
+def test_in_a_terminal_it_asks(here: Place, framework: Path, answer: str, code: int) -> None:
+    says_it_holds(here, dead())
+    terminal, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "orkestra_shim", "doctor", "--fix"],
+        env={**os.environ, "PYTHONPATH": str(framework)},
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    said = b""
+    while b"Do this?" not in said:
+        said += os.read(terminal, 4096)
+    assert len(found(here)) == 1
+    os.write(terminal, f"{answer}\n".encode())
+    out = child.communicate()[0].decode()
+    os.close(terminal)
+    assert child.returncode == code and ("\nmended: " in out) == (code == 0)
+    assert len(found(here)) == code
 
 
 def test_without_fix_it_lists_only(here: Place, capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,6 +276,17 @@ def test_an_index_lock_of_nobody(here: Place, capsys: pytest.CaptureFixture[str]
     mended(here, capsys, "belongs to no living process")
     assert not lock.exists()
     git(here, "commit", "-q", "--allow-empty", "-m", "Git works again")
+
+
+def test_an_index_lock_of_a_linked_worktree(
+    here: Place, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    git(here, "worktree", "add", "-q", "-b", "other", str(place / "a wörktree"))
+    (lock,) = [one / "index.lock" for one in (here.git_dir / "worktrees").iterdir()]
+    lock.touch()
+    os.utime(lock, (1_700_000_000, 1_700_000_000))
+    mended(here, capsys, "belongs to no living process")
+    assert not lock.exists()
 
 
 def test_an_index_lock_of_nobody_goes_while_a_run_goes_on(

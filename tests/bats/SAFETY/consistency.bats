@@ -147,6 +147,17 @@ queue() { printf '{"version": 1, "tasks": [%s]}\n' "$1" >"$PROJECT/config/task-q
   pkill -KILL -P "$CHILD"
 }
 
+@test "stopping, with a run or without, leaves nothing to find" {
+  "$SCRIPTS/CORE/orchestrator.sh" stop --project "$PROJECT"
+  is_well
+  flock "$PROJECT/.git/orkestra/run.lock" -c 'echo >locked; exec sleep 300' 3>&- &
+  CHILD=$!
+  wait_for_line locked '' >/dev/null
+  printf '%s %s x\n' "$(pgrep -P "$CHILD")" "$HOSTNAME" >"$PROJECT/.git/orkestra/holder"
+  "$SCRIPTS/CORE/orchestrator.sh" stop --project "$PROJECT"
+  is_well
+}
+
 @test "the living run's state is no fault" {
   mkdir -p -- "$PROJECT/.git/orkestra" "$SPACES/w1/tree" "$RUNTIME/run" "$RUNTIME/w1"
   flock "$PROJECT/.git/orkestra/run.lock" -c 'echo >locked; exec sleep 300' 3>&- &
