@@ -61,6 +61,8 @@ def read() -> bytes:
 
 def write(before: bytes, after: bytes) -> None:
     """Puts `after` in the place of `before`, and looks. Raises 69, 73, 78; then nothing is changed."""
+    if before == after:
+        return
     if read() != before:
         raise OrkestraError(
             EX_CANNOT_WRITE, "somebody else changed the crontab just now", "do the same again"

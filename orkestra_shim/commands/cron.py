@@ -55,9 +55,9 @@ def install(
             say(f"into {now.home.config / 'settings.env'}, for what cron does not find by itself:")
             say(f"  ORKESTRA_PATH={path}")
         _ask(yes)
+        crontab.write(before, after)
         if path != now.values["ORKESTRA_PATH"].text:
             settings.put(now.home, "ORKESTRA_PATH", path)
-        crontab.write(before, after)
     say("written; what needs you is mailed by cron, once, and again when something changed")
     _notes(now)
 

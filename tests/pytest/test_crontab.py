@@ -210,6 +210,8 @@ def test_a_refused_crontab_stays_as_it_was(place: Path, table: Path, capsys: Cap
     assert main(["cron", "install", "--project", "REFUSE"]) == 78
     assert "nothing was changed: bad minute" in capsys.readouterr().err
     assert table.read_bytes() == THEIRS
+    assert main(["config", "get", "ORKESTRA_PATH"]) == 0
+    assert capsys.readouterr().out == "\n"
 
 
 def test_without_cron(place: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
