@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import files, processes
-from .errors import EX_CANNOT_WRITE, EX_FAILED, OrkestraError
+from .errors import EX_FAILED, OrkestraError
 from .place import Holder, Place
 from .tasks import name_problem
 
@@ -131,16 +131,7 @@ class Landing(Leftover):
 
     def mend(self, place: Place, lock: int | None) -> None:
         """As the next run would."""
-        marker, index_lock = self.git_dir / "orkestra-landing", self.git_dir / "index.lock"
         with place.turn() as turn:
-            if self.without_lock and marker.exists():
-                # Taken again, as the landing had it: fails where another Git is at work.
-                try:
-                    os.link(marker, index_lock)
-                except FileExistsError:
-                    raise OrkestraError(
-                        EX_CANNOT_WRITE, f"Git is at work in the checkout: {index_lock}"
-                    ) from None
             code, _, said = place.script("CORE/land.sh", "recover", locks=_given(lock, turn))
         if code != 0:
             raise OrkestraError(EX_FAILED, said)
@@ -155,7 +146,7 @@ def _landings(place: Place) -> Iterator[Landing]:
         old, new = words
         if not _is_one_file(marker, git_dir / "index.lock"):
             # Without the lock nothing is half done, unless somebody removed it.
-            if _is_behind(place, git_dir, old, new):
+            if _has_old_index(place, git_dir, old, new):
                 yield Landing(git_dir, old, new, True)
         else:
             yield Landing(git_dir, old, new, False)
@@ -168,11 +159,9 @@ def _is_one_file(one: Path, other: Path) -> bool:
         return False
 
 
-def _is_behind(place: Place, git_dir: Path, old: str, new: str) -> bool:
-    """Whether the branch holds `new` while the checkout's index says of each path in it what `old` did."""
+def _has_old_index(place: Place, git_dir: Path, old: str, new: str) -> bool:
+    """Whether the index of the branch's checkout says of each path of the change what `old` does."""
     git = place.git
-    if git.attempt("merge-base", "--is-ancestor", new, f"refs/heads/{place.project.branch}")[0] != 0:
-        return False
     head = (files.read_bounded(git_dir / "HEAD", 1024) or b"").decode("utf-8", "replace").strip()
     if head != f"ref: refs/heads/{place.project.branch}":
         return False

@@ -138,9 +138,10 @@ checkout::update() {
   checkout::_git read-tree -m -u "$1" "$2"
 }
 
-# checkout::find_interrupted: CHECKOUT_INTERRUPTED says whether a killed landing left its lock; then CHECKOUT_DIR and
-# CHECKOUT_GIT are set.
+# checkout::find_interrupted: CHECKOUT_INTERRUPTED says whether a killed landing left its lock, or somebody has removed
+# that lock since, as Git itself advises: then it is taken again. CHECKOUT_DIR and CHECKOUT_GIT are set.
 checkout::find_interrupted() {
+  local marker old new
   CHECKOUT_INTERRUPTED=''
   checkout::find
   [[ -n $CHECKOUT_DIR && -f $CHECKOUT_GIT/orkestra-landing ]] || return 0
@@ -148,8 +149,32 @@ checkout::find_interrupted() {
     CHECKOUT_INTERRUPTED=1
     return
   fi
-  # The kill came before the lock was taken, or after it was let go: nothing is half done.
-  rm -f -- "$CHECKOUT_GIT/orkestra-landing" "$CHECKOUT_GIT/orkestra-index"
+  marker=$CHECKOUT_GIT/orkestra-landing
+  if read -r old new <"$marker"; then
+    checkout::_compare_index "$old" "$new"
+    if [[ -n $CHECKOUT_INDEX_IS_OLD ]] && ln -T -- "$marker" "$CHECKOUT_GIT/index.lock" 2>/dev/null; then
+      CHECKOUT_INTERRUPTED=1
+      return
+    fi
+  fi
+  # The kill came while the lock was taken or let go: nothing is half done.
+  rm -f -- "$marker" "$CHECKOUT_GIT/orkestra-index"
+}
+
+# checkout::_compare_index OLD NEW: CHECKOUT_INDEX_IS_OLD says whether the index has of each path of the change what OLD
+# has: the landing did not get as far as to put its own in place, and nobody has staged anything there.
+checkout::_compare_index() {
+  local path
+  local -A changed=()
+  CHECKOUT_INDEX_IS_OLD=1
+  while IFS= read -r -d '' path; do changed[$path]=1; done \
+    < <(git::project diff-tree -r -z --name-only --no-renames "$1" "$2" 2>/dev/null)
+  wait "$!" || CHECKOUT_INDEX_IS_OLD='' # one of the commits is gone
+  [[ -n $CHECKOUT_INDEX_IS_OLD ]] || return 0
+  while IFS= read -r -d '' path; do
+    [[ -z ${changed[$path]:-} ]] || CHECKOUT_INDEX_IS_OLD=''
+  done < <(git::checkout "$CHECKOUT_GIT" "$CHECKOUT_DIR" diff-index --cached -z --name-only --no-renames "$1")
+  wait "$!"
 }
 
 # checkout::settle OLD NEW: brings every path of the change to NEW, from wherever the kill left it. CHECKOUT_EDITED says

@@ -188,6 +188,45 @@ SH
   ((before > 0 && finished > 0))
 }
 
+@test "killed at any step, a landing is finished or taken back although somebody has removed its lock" {
+  killers
+  local step new old change record behind=0 ahead=0
+  echo 1 >"$PROJECT/mod"
+  git -C "$PROJECT" add -A && git -C "$PROJECT" commit -qm more
+  old=$(head_of_project)
+  change=$(a_change "$(tree_with mod 2)") record=$(with_record "$change")
+  cp -a "$PROJECT" "$PLACE/origin"
+  for ((step = 1; ; ++step)); do
+    rm -rf "$PROJECT" && cp -a "$PLACE/origin" "$PROJECT"
+    echo 'my edit' >>"$PROJECT/README.md"
+    git -C "$PROJECT" add README.md
+    echo 0 >"$BATS_TEST_TMPDIR/count"
+    STEP=$step WHEN=after PATH=$PLACE/killers:$PATH setsid --wait "$SCRIPTS/CORE/land.sh" \
+      move "$old" "$record" >/dev/null 2>&1 && break
+    rm -f -- "$PROJECT/.git/index.lock"
+    new=$(head_of_project)
+    [[ $(status_of) == 'M  README.md' ]] || if [[ $new == "$old" ]]; then ((++ahead)); else ((++behind)); fi
+    land recover
+    [[ $(status_of) == 'M  README.md' && $(head_of_project) == "$new" ]] || {
+      echo "step $step: $(status_of)"
+      false
+    }
+    [[ ! -e $PROJECT/.git/index.lock && ! -e $PROJECT/.git/orkestra-landing ]]
+  done
+  echo "# seen out of step: $ahead before the branch moved, $behind after" >&3
+  ((ahead > 0 && behind > 0))
+}
+
+@test "what a person has staged in the way of a killed landing is no leftover of it" {
+  local change
+  change=$(a_change "$(tree_with README.md theirs)")
+  printf '%s %s\n' "$HEAD" "$change" >"$PROJECT/.git/orkestra-landing"
+  echo staged >"$PROJECT/README.md" && git -C "$PROJECT" add README.md && echo edited >"$PROJECT/README.md"
+  land recover
+  [[ $(status_of) == 'MM README.md' && $(git -C "$PROJECT" show :README.md) == staged && $(<"$PROJECT/README.md") == edited ]]
+  [[ ! -e $PROJECT/.git/index.lock && ! -e $PROJECT/.git/orkestra-landing ]]
+}
+
 @test "killed at any step, the next landing mends it before it lands" {
   killers
   local old step change record next new reached=0
