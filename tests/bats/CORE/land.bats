@@ -221,6 +221,7 @@ SH
   local change
   change=$(a_change "$(tree_with README.md theirs)")
   printf '%s %s\n' "$HEAD" "$change" >"$PROJECT/.git/orkestra-landing"
+  git -C "$PROJECT" update-ref refs/heads/main "$change"
   echo staged >"$PROJECT/README.md" && git -C "$PROJECT" add README.md && echo edited >"$PROJECT/README.md"
   land recover
   [[ $(status_of) == 'MM README.md' && $(git -C "$PROJECT" show :README.md) == staged && $(<"$PROJECT/README.md") == edited ]]
