@@ -48,9 +48,10 @@ class Attempts:
         return work, ("task", task.id, str(number), agent, mode, kept or "", run.agents.get(agent).kind)
 
     def base(self, work: Work, commit: str) -> Reply:
-        """The workspace is prepared on this commit."""
-        self.run.event("based", work.task.id, work.number, base=wire.object_id(commit))
-        return ()
+        """The workspace is prepared on this commit; its tree."""
+        tree = self.run.here.objects.tree_of(wire.object_id(commit))
+        self.run.event("based", work.task.id, work.number, base=commit)
+        return (tree,)
 
     # --- the agent's work ----------------------------------------------------------------------------------
 

@@ -161,6 +161,7 @@ class Server(Loop):
             else:
                 self.endings.interrupted(work)
         client.claim = seq
+        (self.run.here.runtime / client.name / "now").unlink(missing_ok=True)  # it is at nothing
         self.run.edits.take_in(now=True)
 
     def timeout(self) -> float | None:

@@ -15,7 +15,7 @@
 # that is read from its output (the adapter's .jq program) and from the tree.
 # shellcheck source=../CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log process AGENTS/fresh AGENTS/ticket AGENTS/credentials AGENTS/exchange AGENTS/sight AGENTS/leftovers
+use log process SAFETY/sandbox AGENTS/fresh AGENTS/ticket AGENTS/credentials AGENTS/exchange AGENTS/sight AGENTS/leftovers
 
 readonly SPAWN_FILES_LIMIT=$((8 * 1024 * 1024 * 1024)) SPAWN_LOG_LIMIT=$((16 * 1024 * 1024))
 
@@ -120,8 +120,7 @@ spawn::start() {
   sight::adapter
   # Our umask is for what holds keys; the agent's files are ordinary ones.
   umask 022
-  process::start timeout --kill-after="${ORKESTRA_GRACE:-10}" "${TICKET[timeout]}" \
-    setpriv --pdeathsig KILL -- "$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" "${SIGHT[@]}" --rw "$SPAWN_EXCHANGE" \
+  process::start_here sandbox::become --seconds "${TICKET[timeout]}" "${SIGHT[@]}" --rw "$SPAWN_EXCHANGE" \
     --home "$SPAWN_HOME" --chdir "$1" --net --env "$SPAWN_PRIVATE/env" --stdin "$SPAWN_EXCHANGE/prompt.md" \
     --files-limit "$SPAWN_FILES_LIMIT" -- "${TICKET[adapter]}" "$SPAWN_VERB" >"$SPAWN_OUT/output.log" 2>&1
   process::wait SPAWN_CODE

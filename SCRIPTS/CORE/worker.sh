@@ -97,7 +97,7 @@ worker::keep_workspace() {
     keeper::end
     mv -T -- "$WORKSPACE/tree" "$WORKSPACE/lost-$task-$try"
   fi
-  rm -f -- "$WORKSPACE/owner"
+  worker::disowns
 }
 
 # The work of this attempt, kept; its commit in KEPT.
@@ -107,7 +107,7 @@ worker::keep() {
   [[ -n $PATCH_ID ]] || worker::workspace measure "$ATTEMPT" "$BASE" "$TREE"
   worker::workspace keep "$TASK" "$TRY" "$BASE" "$TREE" "$OWN"
   KEPT=$RESULT
-  rm -f -- "$WORKSPACE/owner"
+  worker::disowns
 }
 
 # For whoever looks from outside (`orkestra status`): what this worker is at, and since when.
@@ -117,6 +117,11 @@ worker::show_stage() {
 
 worker::owns() {
   printf '%s\t%s\t%s\n' "$TASK" "$TRY" "$BASE" >"$WORKSPACE/owner"
+}
+
+# What is in the workspace is nobody's any more: it landed, it is kept, or it is nothing.
+worker::disowns() {
+  : >"$WORKSPACE/owner"
 }
 
 worker::fail() {
@@ -139,6 +144,7 @@ stage::prepare() {
   fi
   worker::owns
   store::ask base "$BASE"
+  BASE_TREE=${STORE_REPLY[0]} BASE_OF_TREE=$BASE
   NEXT=work
 }
 
@@ -188,7 +194,7 @@ worker::let_go() {
     return
   fi
   worker::base_tree
-  if [[ $TREE != "$BASE_TREE" || $OWN != - ]]; then worker::keep; else rm -f -- "$WORKSPACE/owner"; fi
+  if [[ $TREE != "$BASE_TREE" || $OWN != - ]]; then worker::keep; else worker::disowns; fi
 }
 
 stage::taken() {
@@ -251,7 +257,7 @@ stage::check_empty() {
     worker::fail "the check failed (exit $CHECK_STATUS)"
     return
   fi
-  rm -f -- "$WORKSPACE/owner"
+  worker::disowns
   store::ask settled
   worker::tell 'done: nothing had to change'
   NEXT=''
@@ -442,8 +448,8 @@ worker::land() {
   status=$STATUS new=$RESULT
   case $status in
     0)
-      rm -f -- "$WORKSPACE/owner"
-      : >"$WORKSPACE/warm"
+      worker::disowns
+      printf '%s\n' "$TASK" >"$WORKSPACE/warm"
       store::ask landed "$outcome" "$new"
       worker::end_turn
       [[ $OWN == - ]] || worker::keep
@@ -487,7 +493,6 @@ worker::do_task() {
     "stage::$NEXT"
   done
   worker::end_turn
-  rm -f -- "$TICKET/now"
 }
 
 main() {

@@ -269,7 +269,7 @@ class Worker:
 
     def whole(self, changes: dict[str, bytes]) -> str:
         """A claimed task from base to landing."""
-        assert self.client.ask("base", self.project.head) == ["ok"]
+        assert self.client.ask("base", self.project.head)[0] == "ok"
         assert self.client.ask("worked", "0", "1", str(self.ticket)) == ["ok", "done"]
         self.change(changes)
         assert self.client.ask("taken", self.tree, "1")[:2] == ["ok", "changed"]

@@ -59,7 +59,7 @@ def one(place: Path, *tasks: dict[str, object], **settings: object) -> Project:
 def begin(worker: Worker) -> None:
     """Claim and work, up to the taken change."""
     assert worker.claim()[1] == "task"
-    assert worker.client.ask("base", worker.project.head) == ["ok"]
+    assert worker.client.ask("base", worker.project.head)[0] == "ok"
     assert worker.client.ask("worked", "0", "1.5") == ["ok", "done"]
 
 

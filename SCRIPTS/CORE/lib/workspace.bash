@@ -33,9 +33,9 @@ workspace::prepare() {
   workspace::_pin "$workspace" "$commit"
   [[ -d $workspace/git && ! -e $workspace/git.new ]] || workspace::_forget "$workspace"
   [[ -d $workspace/git ]] || workspace::_create "$workspace" "$commit"
-  if [[ -e $workspace/warm ]]; then
+  if [[ -s $workspace/warm ]]; then
     mode=warm
-    rm -f -- "$workspace/warm"
+    : >"$workspace/warm"
   fi
   keeper::ask "$workspace" reset "$commit" "$mode"
   if ((KEEPER_STATUS != 0)) && [[ -z $PROCESS_STOPPING ]]; then
@@ -105,11 +105,10 @@ workspace::take() {
 # workspace::measure W ATTEMPT BASE TREE: WORKSPACE_RESULT is `FILES PATCH-ID`. ATTEMPT gets changes.raw and changes.count
 # (what git diff-tree says with -z --raw and --numstat), and diff.patch.
 workspace::measure() {
-  local workspace=$1 attempt=$2 base=$3 tree=$4 patch_id all=$2/changes.all
+  local workspace=$1 attempt=$2 base=$3 tree=$4 patch_id all=$1/changes
   git::workspace "$workspace" diff-tree -r -z --raw --numstat -p --full-index --no-renames --no-ext-diff --no-textconv \
     "$base" "$tree" >"$all"
   workspace::_split "$attempt" <"$all"
-  rm -f -- "$all"
   patch_id=$(git::workspace "$workspace" patch-id --stable <"$attempt/diff.patch")
   patch_id=${patch_id%% *}
   workspace::_ends 0 "$WORKSPACE_FILES ${patch_id:--}"

@@ -87,7 +87,7 @@ files_of() { git -C "$PROJECT" -c core.quotePath=false ls-tree -r --name-only "$
   workspace prepare "$W" "$BASE"
   mkdir "$W/tree/cache" && echo warm >"$W/tree/cache/x"
   echo litter >"$W/tree/litter"
-  : >"$W/warm"
+  echo landed >"$W/warm"
   workspace prepare "$W" "$BASE"
   [[ -e $W/tree/cache/x && ! -e $W/tree/litter ]]
   workspace prepare "$W" "$BASE"
