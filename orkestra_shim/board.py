@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import files, jsonfile, progress, queue, records, repo
+from orkestra_shim import files, journal, jsonfile, progress, queue, records, repo
 from orkestra_shim.checkout import Checkout
 from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
 from orkestra_shim.plumbing import Git
 from orkestra_shim.project import Project
 from orkestra_shim.session import Session
+from orkestra_shim.taskstate import TaskState
 from orkestra_shim.text import printable
 
 ORDER = ("in_progress", "needs_human", "failed", "ready", "waiting", "proposed", "completed", "cancelled")
@@ -47,6 +48,8 @@ def read(session: Session, found: Project) -> Board:
     past = progress.read(found.path, whole=run is not None)
     working = _working(session, found, past) if run else {}
     rows = {task.id: _row(task.raw, document, branch, working) for task in document.tasks}
+    if found.land == "pr":
+        _wait_for_merge(found, document, branch, rows)
     for row in rows.values():
         _ready(row, rows, past)
     _block(rows)
@@ -141,6 +144,29 @@ def _row(
     if raw["id"] in working and status == "pending":
         row |= {"state": "in_progress", "status": "in_progress", **working[raw["id"]]}
     return row
+
+
+def _wait_for_merge(
+    found: Project, document: queue.Document, branch: records.Branch, rows: dict[str, dict[str, Any]]
+) -> None:
+    """Where changes land through pull requests the execution log knows what the branch does not hold yet."""
+    states: dict[str, TaskState] = {}
+    for event in journal.replay(found.path / journal.FILE):
+        name = event.get("task")
+        if isinstance(name, str) and name in rows:
+            states.setdefault(name, TaskState()).apply(event)
+    for name, state in states.items():
+        told = state.waiting(document.tasks[document.positions[name]].raw)
+        row = rows[name]
+        if (
+            told
+            and records.parse_id(told[2])[1] not in branch.outcomes
+            and row["status"] not in ("in_progress", "cancelled")
+        ):
+            status, reason = told[:2]
+            if status == "completed":  # which is what the branch holds
+                status, reason = "pending", f"done ({reason}), and recorded with the next pull request"
+            row |= {"state": status, "status": status, "reason": reason, "outcome": told[2]}
 
 
 def _ready(row: dict[str, Any], rows: dict[str, dict[str, Any]], past: progress.Past) -> None:

@@ -50,11 +50,13 @@ def read_history(git: Git, head: str) -> History:
     return history
 
 
-def diffs(git: Git, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
+def diffs(
+    git: Git, pairs: Iterable[tuple[str, str]], but: Iterable[str] = ()
+) -> dict[tuple[str, str], bytes]:
     """{(tree, tree): diff} of pairs of tree ids, in the form whose hash is recorded.
 
-    Runs in an empty Git directory that only borrows the objects: neither the project's settings nor its
-    attributes can change a byte.
+    `but` are folders that are left out. Runs in an empty Git directory that only borrows the objects:
+    neither the project's settings nor its attributes can change a byte.
     """
     wanted = list(dict.fromkeys(pairs))
     if not wanted:
@@ -79,6 +81,9 @@ def diffs(git: Git, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], b
             "diff-tree",
             "--stdin",
             *DIFF,
+            "--",
+            ".",
+            *(f":(exclude){folder}" for folder in but),
         ]
         env = {**environment(), "GIT_OBJECT_DIRECTORY": str(git.git_dir / "objects")}
         asked = "".join(f"{one} {two}\n" for one, two in wanted).encode()
@@ -115,6 +120,29 @@ def patch_ids(patches: Iterable[bytes]) -> list[str]:
         patch, _, number = line.partition(" ")
         ids[int(number, 16) - 1] = patch
     return ids
+
+
+def added(git: Git, head: str, folder: str) -> dict[str, list[str]]:
+    """{path: commits of the history that added it}, of files below a folder; merges left out."""
+    out = git.run(
+        "log",
+        "--no-color",
+        "--no-renames",
+        "--no-merges",
+        "--diff-filter=A",
+        "-z",
+        "--name-only",
+        "--format=%x1e%H",
+        head,
+        "--",
+        folder,
+    )
+    found: dict[str, list[str]] = {}
+    for entry in out.decode("utf-8", "surrogateescape").split("\x1e")[1:]:
+        words = [word for word in (word.strip("\n") for word in entry.split("\0")) if word]
+        for path in words[1:]:
+            found.setdefault(path, []).append(words[0])
+    return found
 
 
 def edited(git: Git, head: str, *folders: str) -> list[tuple[str, str, str]]:

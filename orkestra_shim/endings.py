@@ -100,6 +100,8 @@ class Endings:
         run = self.run
         work.done = True
         draft = self.outcome(work, decision, why)
+        if run.project.land == "pr":  # it may be long before a record holds it: it has its name from now on
+            draft["id"] = run.ledger.take_outcome()
         run.event("outcome-drafted", work.task.id, work.number, durable=True, draft=draft)
         status = {"answered": "completed"}.get(decision, decision)
         run.queue.set_status(work.task, status, "" if status == "completed" else why)

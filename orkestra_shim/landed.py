@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import canonical, changes
+from . import canonical, changes, records
 from .findings import Report
 from .plumbing import Git
 
@@ -14,49 +14,76 @@ class Landed:
 
     def __init__(self, git: Git, head: str, outcomes: dict[str, dict[str, Any]], report: Report) -> None:
         """outcomes: {id: record} of all that the branch holds at head."""
-        self.report = report
+        self.git, self.head, self.report = git, head, report
         self.history = changes.read_history(git, head)
-        self.trees: dict[str, tuple[str, str]] = {}
-        for name, outcome in outcomes.items():
-            change = outcome.get("change")
-            if not isinstance(change, dict):
-                continue
-            pair = self._pair(name, change)
-            if pair:
-                self.trees[str(change["commit"])] = pair
-        self.diffs = changes.diffs(git, self.trees.values())
-        self.ids = dict(zip(self.diffs, changes.patch_ids(self.diffs.values()), strict=True))
+        self._diffs: dict[str, bytes] = {}  # by the change's commit, as the record names it
+        self._ids: dict[str, str] = {}
+        self._now: dict[str, changes.Commit] = {}  # where it is another commit now
+        named = [
+            (name, one["change"]) for name, one in outcomes.items() if isinstance(one.get("change"), dict)
+        ]
+        there = [
+            (name, change) for name, change in named if str(change.get("commit")) in self.history.commits
+        ]
+        self._look_up(there)
+        self._look_for([pair for pair in named if pair not in there])
 
-    def _found(self, name: str, change: dict[str, Any]) -> changes.Commit | None:
-        """The change's commit; after a rebase the one with the outcome's name that is no record commit."""
-        commit = self.history.commits.get(str(change.get("commit")))
-        if commit is None:
-            again = [self.history.commits[other] for other in self.history.by_outcome.get(name, [])]
-            again = [other for other in again if other.parents and not self._is_record(other)]
-            commit = again[0] if len(again) == 1 else None
-        return commit
-
-    def _is_record(self, commit: changes.Commit) -> bool:
-        """A record commit's parent carries the same outcome: the change comes first."""
-        names = [name for name, commits in self.history.by_outcome.items() if commit.name in commits]
-        return any(parent in self.history.by_outcome[name] for name in names for parent in commit.parents)
-
-    def _pair(self, name: str, change: dict[str, Any]) -> tuple[str, str] | None:
-        commit = self._found(name, change)
-        if commit is None or not commit.parents:
-            return None
-        parent = self.history.commits.get(commit.parents[0])
+    def _pair(self, commit: changes.Commit) -> tuple[str, str] | None:
+        """Trees before and after a commit."""
+        parent = self.history.commits.get(commit.parents[0]) if commit.parents else None
         return (parent.tree, commit.tree) if parent is not None else None
+
+    def _look_up(self, named: list[tuple[str, dict[str, Any]]]) -> None:
+        commits = {str(change["commit"]) for _, change in named}
+        pairs = {commit: pair for commit in commits if (pair := self._pair(self.history.commits[commit]))}
+        diffs = changes.diffs(self.git, pairs.values())
+        ids = dict(zip(diffs, changes.patch_ids(diffs.values()), strict=True))
+        for commit, pair in pairs.items():
+            if pair in diffs:
+                self._diffs[commit], self._ids[commit] = diffs[pair], ids[pair]
+
+    def _look_for(self, named: list[tuple[str, dict[str, Any]]]) -> None:
+        """Changes that a rebase or a host's merge has made other commits of: the one with the same patch.
+
+        That is looked for among the commits that carry the outcome's name, or have added its record. A
+        squash has change and records in one commit, so the records are left out.
+        """
+        if not named:
+            return
+        adding = changes.added(self.git, self.head, records.OUTCOMES)
+        found = {name: self._candidates(name, adding) for name, _ in named}
+        pairs = [pair for commits in found.values() for commit in commits if (pair := self._pair(commit))]
+        diffs = changes.diffs(self.git, pairs, [records.VOTES, records.OUTCOMES])
+        ids = dict(zip(diffs, changes.patch_ids(diffs.values()), strict=True))
+        for name, change in named:
+            key = str(change.get("commit"))
+            for commit in found[name]:
+                pair = self._pair(commit)
+                if pair not in diffs or (key in self._ids and ids[pair] != change.get("patch_id")):
+                    continue
+                if name in self.history.by_outcome or ids[pair] == change.get("patch_id"):
+                    self._diffs[key], self._ids[key], self._now[name] = diffs[pair], ids[pair], commit
+
+    def _candidates(self, name: str, adding: dict[str, list[str]]) -> list[changes.Commit]:
+        try:
+            path = records.path_of(name)
+        except ValueError:
+            return []
+        names = [*self.history.by_outcome.get(name, []), *adding.get(path, [])]
+        commits = [self.history.commits[one] for one in dict.fromkeys(names)]
+        return [one for one in commits if one.parents and not self._is_record(name, one)]
+
+    def _is_record(self, name: str, commit: changes.Commit) -> bool:
+        """A record commit's parent carries the same outcome: the change comes first."""
+        return any(parent in self.history.by_outcome.get(name, []) for parent in commit.parents)
 
     def diff(self, change: dict[str, Any]) -> bytes | None:
         """The diff of a landed change, or None when it was not found."""
-        pair = self.trees.get(str(change["commit"]))
-        return self.diffs.get(pair) if pair else None
+        return self._diffs.get(str(change["commit"]))
 
     def patch_id(self, change: dict[str, Any]) -> str:
         """The recomputed patch id, '' when it was not found."""
-        pair = self.trees.get(str(change["commit"]))
-        return self.ids.get(pair, "") if pair else ""
+        return self._ids.get(str(change["commit"]), "")
 
     def check(self, name: str, change: dict[str, Any]) -> None:
         """That what the outcome names is what the branch holds; findings go into the report."""
@@ -68,16 +95,24 @@ class Landed:
                 "(rebased with other content, squashed, or never landed)",
             )
         elif commit is None:
-            self._rebased(name, change)
+            self._rewritten(name, change)
         else:
             self._as_recorded(name, change, commit, diff)
 
-    def _rebased(self, name: str, change: dict[str, Any]) -> None:
-        found = self._found(name, change)
-        if self.patch_id(change) == change["patch_id"] and found is not None:
-            self.report.notes.append(f"{name}: its change was rebased and is {found.name[:12]} now")
-        else:
+    def _rewritten(self, name: str, change: dict[str, Any]) -> None:
+        now = self._now[name].name
+        if self.patch_id(change) != change["patch_id"]:
             self.report.find(name, "its change was rebased and is not the same change any more")
+        elif self._records_too(self._now[name]):
+            self.report.notes.append(
+                f"{name}: its change was squashed with its records and is {now[:12]} now"
+            )
+        else:
+            self.report.notes.append(f"{name}: its change was rebased and is {now[:12]} now")
+
+    def _records_too(self, commit: changes.Commit) -> bool:
+        before, after = (self.git.tree(one, records.OUTCOMES) for one in (commit.parents[0], commit.name))
+        return before != after
 
     def _as_recorded(self, name: str, change: dict[str, Any], commit: changes.Commit, diff: bytes) -> None:
         find = self.report.find

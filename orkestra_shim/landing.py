@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from . import canonical, files, jsonfile, queue, records, votes, wire
+from . import canonical, files, jsonfile, proposals, queue, records, votes, wire
 from .endings import Endings
 from .errors import EX_INTERNAL, OrkestraError
 from .run import Run
@@ -25,14 +25,17 @@ class Landings:
     def draw(self, work: Work) -> Reply:
         """The outcome's id, under the landing lock: it counts once the branch holds it.
 
-        Where the user signs also the file with the change's message: the worker makes that commit.
+        Then the file with the change's message where the user signs: the worker makes that commit; where the
+        change goes (`branch`, or `pr`), and the head that is meant.
         """
         self.run.sync()
-        work.outcome = self.run.ledger.next_outcome()
-        if not self.run.here.signs:
-            return work.outcome, ""
-        files.write_plain(work.folder / "message", _change_message(work))
-        return work.outcome, str(work.folder / "message")
+        way, ledger = self.run.project.land, self.run.ledger
+        work.outcome = ledger.take_outcome() if way == "pr" else ledger.next_outcome()
+        message = ""
+        if self.run.here.signs:
+            message = str(work.folder / "message")
+            files.write_plain(work.folder / "message", _change_message(work))
+        return work.outcome, message, way, self.run.branch.head
 
     def record(
         self, work: Work, name: str, change: str, base: str, tree: str, patch_id: str, count: str
@@ -42,7 +45,9 @@ class Landings:
         change: its commit where the worker signed it, else `-`. The reply is `commit` and the new head; where
         the user signs `tree`, that of the record, and a file with its message.
         """
-        if not name or name != work.outcome or name != self.run.ledger.next_outcome():
+        by_pr = self.run.project.land == "pr"
+        drawn = work.outcome if by_pr else self.run.ledger.next_outcome()
+        if not name or name != work.outcome or name != drawn:
             raise OrkestraError(EX_INTERNAL, f"{name[:40]!r} is not the outcome that was drawn")
         subject = work.subject
         if (subject.get("base"), subject.get("tree")) != (base, tree):
@@ -61,21 +66,34 @@ class Landings:
         }
         draft = self.endings.outcome(work, "landed", "", landed)
         work.recording = True
-        return self._write(change, name, [draft, *self._waiting(work.task.id)], {})
+        if by_pr:
+            draft["id"] = name
+        return self._write(change, name, [draft, *self._waiting(work.task.id)], {}, base)
 
     def _waiting(self, but: str = "") -> list[dict[str, Any]]:
-        return [state.draft for name, state in self.run.states.items() if state.draft and name != but]
+        """Outcomes without a change that no record holds, nor a pull request that may still be merged."""
+        riding = {
+            rider
+            for state in self.run.proposed().values()
+            if state.proposal and not state.proposal.get("closed")
+            for rider in state.proposal["riders"] or []
+        }
+        return [
+            state.draft
+            for name, state in self.run.states.items()
+            if state.draft and name != but and state.draft.get("id") not in riding
+        ]
 
     def _write(
-        self, parent: str, name: str, drafts: list[dict[str, Any]], further: dict[str, bytes]
+        self, parent: str, name: str, drafts: list[dict[str, Any]], further: dict[str, bytes], base: str
     ) -> Reply:
-        """The record commit on parent, or what it is to hold."""
+        """The record commit on parent, or what it is to hold. base: what the change was made on."""
         held: dict[str, dict[str, Any]] = {}
         for draft in drafts:
             found = votes.of_task(self.run, draft["task"])
             draft["votes"] = [vote for vote in draft["votes"] if vote in found]
             held.update(found)
-        added = self.run.ledger.batch(name, drafts, held) if drafts else {}
+        added = self.run.ledger.batch(name, drafts, held, self.run.chain_base(base)) if drafts else {}
         here, message = self.run.here, self._message(name, drafts, bool(further))
         tree = here.objects.with_files(here.objects.tree_of(parent), added | further)
         if not here.signs:
@@ -89,8 +107,7 @@ class Landings:
     def _message(self, name: str, drafts: list[dict[str, Any]], checkpoint: bool) -> str:
         if not drafts:
             return "orkestra: checkpoint of the task queue\n"
-        number = records.parse_id(name)[1]
-        names = [records.record_id("outcome", number + at) for at in range(len(drafts))]
+        names = [outcome["id"] for outcome in self.run.ledger.open[name]]
         more = f" and {len(drafts) - 1} more" if len(drafts) > 1 else ""
         lines = [f"orkestra: record {name} ({drafts[0]['task']}){more}", ""]
         if more or checkpoint:
@@ -103,6 +120,28 @@ class Landings:
         lines += [f"Orkestra-Task: {drafts[0]['task']}"] if len(drafts) == 1 else []
         lines += [f"Orkestra-Outcome: {one}" for one in names]
         return "\n".join(lines) + "\n"
+
+    def proposed(self, work: Work, name: str, commit: str) -> Reply:
+        """The change and its records are a commit that waits for its pull request and its merge."""
+        run, task = self.run, work.task
+        if not work.recording or name != work.outcome:
+            raise OrkestraError(EX_INTERNAL, f"{name[:40]!r} was not being recorded")
+        riders = [outcome["id"] for outcome in run.ledger.open.pop(name) if outcome["id"] != name]
+        run.event(
+            "proposed",
+            task.id,
+            work.number,
+            durable=True,
+            outcome=name,
+            commit=wire.object_id(commit),
+            branch=proposals.branch_name(task.id, run.state(task.id).proposals),
+            riders=riders,
+        )
+        work.done = True
+        told = run.state(task.id).waiting(task.raw)
+        run.queue.set_status(task, "needs_human", told[1] if told else "")
+        run.queue.hold(task, False)
+        return ()
 
     def landed(self, work: Work, name: str, head: str) -> Reply:
         """The branch holds the change and its records."""
@@ -134,6 +173,8 @@ class Landings:
         run = self.run
         run.ledger.open.clear()
         run.sync()
+        if run.project.land == "pr":  # the branch gets what is merged, and nothing else
+            return ("none",)
         run.edits.take_in(now=True)
         drafts = self._waiting()
         self._finishing = run.ledger.next_outcome()
@@ -141,7 +182,7 @@ class Landings:
         if not drafts and not further:
             return ("none",)
         head = run.branch.head
-        return head, *self._write(head, self._finishing, drafts, further)
+        return head, *self._write(head, self._finishing, drafts, further, head)
 
     def _queue_file(self) -> dict[str, bytes]:
         """The queue's checkpoint as a file of the repository; none when nothing is new or it was refused.

@@ -30,33 +30,43 @@ class Ledger:
         self.last_vote += 1
         return records.record_id("vote", self.last_vote)
 
+    def take_outcome(self) -> str:
+        """The next outcome's id, drawn for good: it may come onto the branch after higher ones, or never."""
+        name = self.next_outcome()
+        self.saw("outcome", records.parse_id(name)[1])
+        return name
+
     def next_outcome(self) -> str:
         """The id that the next outcome gets if it lands."""
         return records.record_id("outcome", max(self.last_outcome, self.branch.last_outcome) + 1)
 
     def batch(
-        self, name: str, drafts: list[dict[str, Any]], votes: dict[str, dict[str, Any]]
+        self, name: str, drafts: list[dict[str, Any]], votes: dict[str, dict[str, Any]], base: str = ""
     ) -> dict[str, bytes]:
         """Number and chain drafts from id name on: they and their votes as files of the repository.
 
-        `votes`: {id: closed vote record}.
+        `votes`: {id: closed vote record}. `base`: others may come onto the branch in any order, so each says
+        after which commit's records it stands (`chain`), and keeps the id that it has.
         """
         number = records.parse_id(name)[1]
         previous = self.branch.chain_head()
+        chain = self._chain(base) if base else {}
         chained = []
         files: dict[str, bytes] = {}
         for offset, draft in enumerate(drafts):
             outcome = {
                 **draft,
+                **chain,
                 "format": "orkestra.outcome/1",
                 "previous": previous,
-                "id": records.record_id("outcome", number + offset),
+                "id": (base and draft.get("id")) or records.record_id("outcome", number + offset),
                 "recorded_at": now(),
             }
             outcome["votes"] = [
                 {"id": vote, "sha256": canonical.digest(votes[vote])} for vote in draft["votes"]
             ]
-            outcome["sha256"] = previous = canonical.digest(outcome)
+            outcome["sha256"] = canonical.digest(outcome)
+            previous = previous if base else outcome["sha256"]
             chained.append(outcome)
             for record in (outcome, *(votes[vote] for vote in draft["votes"])):
                 files[records.path_of(record["id"])] = canonical.pretty(record)

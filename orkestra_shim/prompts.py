@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import re
 import secrets
 from pathlib import Path
 from typing import Any
 
 from .tasks import Task
+from .text import clean
 
 DIFF_LIMIT = 200_000
 RULES_LIMIT = 32_768
@@ -71,6 +73,24 @@ def for_review(task: Task, evidence: list[dict[str, Any]], diff: bytes) -> str:
         evidence=evidence,
         diff=diff[:DIFF_LIMIT].decode("utf-8", "replace"),
         cut=len(diff) > DIFF_LIMIT,
+    )
+
+
+def for_pull_request(
+    outcome: dict[str, Any], votes: list[dict[str, Any]], description: str, riders: list[str]
+) -> str:
+    """The body of a pull request: what was asked, who decided what. Quoted text cannot leave its fence."""
+    quoted = [description, str(outcome["title"])]
+    quoted += [str(one["reason"]) for vote in votes for one in vote["ballots"]]
+    quoted += [str(one["why"]) for vote in votes for one in vote["absent"]]
+    longest = max((len(run) for text in quoted for run in re.findall("`+", text)), default=0)
+    return render(
+        "pull-request.md.j2",
+        fence="`" * max(3, longest + 1),
+        outcome=outcome,
+        votes=votes,
+        description=clean(description).strip(),
+        riders=riders,
     )
 
 

@@ -90,6 +90,10 @@ class Branch:
     votes: set[int] = field(default_factory=set)
     by_task: dict[str, dict[str, Any]] = field(default_factory=dict)
     attributes: set[str] = field(default_factory=set)
+    named: set[str] = field(default_factory=set)  # hashes that an outcome names as before it
+    ends: dict[str, str] = field(
+        default_factory=dict
+    )  # {hash: id} of those that none names: ends of the chain
 
     @property
     def last_outcome(self) -> int:
@@ -109,9 +113,23 @@ class Branch:
         """Take in an outcome that the branch holds now."""
         number = parse_id(outcome["id"])[1]
         self.outcomes[number] = outcome
+        before = before_it(outcome)
+        self.named.update(before)
+        for name in before:
+            self.ends.pop(name, None)
+        if outcome["sha256"] not in self.named:
+            self.ends[outcome["sha256"]] = outcome["id"]
         task = str(outcome.get("task"))
         if task not in self.by_task or parse_id(self.by_task[task]["id"])[1] <= number:
             self.by_task[task] = outcome
+
+
+def before_it(outcome: dict[str, Any]) -> list[str]:
+    """Hashes of the outcomes that an outcome names as standing before it in the chain."""
+    chain = outcome.get("chain")
+    beside = chain.get("beside") if isinstance(chain, dict) else None
+    found = [outcome.get("previous"), *(beside if isinstance(beside, list) else [])]
+    return [name for name in found if isinstance(name, str)]
 
 
 def read_branch(git: Git, commit: str, known: Branch | None = None) -> Branch:

@@ -42,6 +42,8 @@ class Run:
         self.agents = Agents(here.scripts, here.config, here.keys)
         self.attempts_folder = files.make_below(here.project, "logs", "execution", "attempts")
         self.states: dict[str, TaskState] = {}
+        self._proposed: dict[str, TaskState] = {}
+        self._apart: set[int] = set()  # numbers that may come onto the branch after higher ones
         self._replay()
         self.journal = journal.Journal(here.project / journal.FILE)
         self.queue = queue.Queue(file.first(), self.first_status)
@@ -66,14 +68,17 @@ class Run:
         """The branch is at another commit: its records count."""
         known = self.branch
         self.branch = self.ledger.branch = records.read_branch(self.here.git, head, known)
-        for number, outcome in self.branch.outcomes.items():
-            if (
-                number not in known.outcomes
-                and (task := self.queue.get(str(outcome.get("task")))) is not None
-            ):
-                self.event("recorded", task.id, outcome=outcome["id"], head=head)
-                self.ledger.saw("outcome", number)
-                self.queue.set_status(task, *records.status_of(task.raw, self.branch.by_task[task.id]))
+        for number in sorted(self.branch.outcomes.keys() - known.outcomes.keys()):
+            self._came(self.branch.outcomes[number])
+
+    def _came(self, outcome: dict[str, Any]) -> None:
+        """An outcome is on the branch without a landing of this run: a merged one, or a worker died there."""
+        self.ledger.saw("outcome", records.parse_id(outcome["id"])[1])
+        task = self.queue.get(str(outcome.get("task")))
+        if task is None or records.is_reopened(task.raw, outcome):
+            return
+        self.event("recorded", task.id, durable=True, outcome=outcome["id"], head=self.branch.head)
+        self.queue.set_status(task, *records.status_of(task.raw, self.branch.by_task[task.id]))
 
     # --- what was before -----------------------------------------------------------------------------------
 
@@ -82,15 +87,28 @@ class Run:
             self._note_numbers(event)
             name = event.get("task")
             if isinstance(name, str):
-                self.state(name).apply(event)
+                self._apply(name, event)
+
+    def _apply(self, name: str, event: dict[str, Any]) -> None:
+        state = self.state(name)
+        state.apply(event)
+        if event["event"] == "proposed":
+            numbers = [event["outcome"], *event["riders"]]
+            self._apart.update(records.parse_id(outcome)[1] for outcome in numbers)
+        if state.proposal:
+            self._proposed[name] = state
+        elif self._proposed:
+            self._proposed.pop(name, None)
 
     def _note_numbers(self, event: dict[str, Any]) -> None:
         kind = event["event"]
         try:
             if kind == "vote-opened":
                 self.ledger.saw("vote", records.parse_id(event["vote"])[1])
-            elif kind in ("landed", "recorded"):
+            elif kind in ("landed", "recorded", "proposed"):
                 self.ledger.saw("outcome", records.parse_id(event["outcome"])[1])
+            elif kind == "outcome-drafted" and "id" in event["draft"]:
+                self.ledger.saw("outcome", records.parse_id(event["draft"]["id"])[1])
             elif kind == "limited" and event["until"] > time.time():
                 self.agents.limit(event["agent"], int(event["until"]), str(event.get("why", "")))
         except (KeyError, TypeError, ValueError):
@@ -110,13 +128,40 @@ class Run:
         """(status, reason) of a task from its record, the log and the file."""
         outcome = self.branch.by_task.get(task.id)
         state = self.states.get(task.id)
+        if state and state.proposal and self.is_on_branch(str(state.proposal["outcome"])):
+            self.event(
+                "recorded", task.id, durable=True, outcome=state.proposal["outcome"], head=self.branch.head
+            )
         open_draft = state.draft if state and not self._is_recorded(task.id, state) else None
+        if state and (state.proposal or (open_draft and "id" in open_draft)):
+            if told := state.waiting(task.raw):
+                return told[0], told[1]
+            self.event("reopened", task.id)
+            open_draft = None
         if open_draft and (outcome is None or records.is_reopened(task.raw, outcome)):
             return records.STATUS[open_draft["decision"]], str(open_draft["why"])
         status = records.status_of(task.raw, outcome)
         if state and status[0] == "completed":
-            self.states[task.id] = TaskState(tries=state.tries)
+            self.states[task.id] = TaskState(tries=state.tries, proposals=state.proposals)
+            self._proposed.pop(task.id, None)
         return status
+
+    def is_on_branch(self, outcome: str) -> bool:
+        """Whether the branch holds the outcome of that id."""
+        return records.parse_id(outcome)[1] in self.branch.outcomes
+
+    def proposed(self) -> dict[str, TaskState]:
+        """By task: changes that wait for the merge of a pull request, those that were closed among them."""
+        return {
+            name: state
+            for name, state in self._proposed.items()
+            if state.proposal and not self.is_on_branch(str(state.proposal["outcome"]))
+        }
+
+    def chain_base(self, base: str) -> str:
+        """The commit that an outcome has to name as its place; '' while all come onto the branch in order."""
+        self._apart -= self.branch.outcomes.keys()
+        return base if self.project.land == "pr" or len(self.branch.ends) > 1 or self._apart else ""
 
     def _only(self) -> None:
         """--only: the named tasks and what they wait for; every other one is held back."""
@@ -152,7 +197,7 @@ class Run:
         """Write an event about a task (and its try of that number) to the log and take it in."""
         told = {"task": task, "try": number, **fields} if number else {"task": task, **fields}
         self.journal.append(kind, durable, **told)
-        self.state(task).apply({"event": kind, **told})
+        self._apply(task, {"event": kind, **told})
 
     def say(self, level: str, message: str) -> None:
         """A line in LOGS/orchestrator.log; losing it is no reason to stop."""

@@ -62,6 +62,7 @@ class Server(Loop):
             "draw": (lands.draw, 0, 0),
             "record": (lands.record, 6, 6),
             "landed": (lands.landed, 2, 2),
+            "proposed": (lands.proposed, 2, 2),
             "settled": (ends.settled, 0, 0),
         }
         self.control_verbs: dict[str, Handler] = {
@@ -166,9 +167,12 @@ class Server(Loop):
 
     def timeout(self) -> float | None:
         """Seconds to the next reason to wake up: none at all unless a claim waits."""
+        courier = self.clients.get(COURIER)
+        due = self.run.remote.due() if courier and courier.claim else None
         if not any(client.claim for client in self._workers()):
-            return None
-        times = [max(self.run.edits.file.due(), 0.05)]
+            return due
+        times = [] if due is None else [due]
+        times += [max(self.run.edits.file.due(), 0.05)]
         if self.run.here.stay and (until := self.run.next_time()) is not None:
             times.append(max(0.05, until - time.time()))
         return min(times)

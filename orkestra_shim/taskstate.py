@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import records
+
 
 @dataclass
 class TaskState:
@@ -22,6 +24,8 @@ class TaskState:
     votes: list[dict[str, Any]] = field(default_factory=list)
     cost: dict[str, int] = field(default_factory=lambda: {"usd_micros": 0, "tokens": 0, "seconds": 0})
     draft: dict[str, Any] | None = None  # an outcome without a change that no record holds yet
+    proposal: dict[str, Any] | None = None  # a change that waits for the merge of its pull request
+    proposals: int = 0  # all that there ever were: each has a branch of its own
 
     def apply(self, event: dict[str, Any]) -> None:
         """Take in one event about this task. Unknown events are passed over."""
@@ -76,7 +80,53 @@ class TaskState:
     def _outcome_drafted(self, event: dict[str, Any]) -> None:
         self.draft = event.get("draft")
 
+    def _proposed(self, event: dict[str, Any]) -> None:
+        self._settle(event)
+        self.proposals += 1
+        self.proposal = {key: event.get(key) for key in ("outcome", "commit", "branch", "riders")}
+
+    def _pr_renamed(self, event: dict[str, Any]) -> None:
+        self.proposals += 1
+        self._tell_proposal(branch=event.get("branch"))
+
+    def _pr_opened(self, event: dict[str, Any]) -> None:
+        self._tell_proposal(url=str(event.get("url", "")), problem="")
+
+    def _pr_problem(self, event: dict[str, Any]) -> None:
+        self._tell_proposal(problem=str(event.get("why", "")))
+
+    def _pr_closed(self, event: dict[str, Any]) -> None:
+        self._tell_proposal(closed=True, problem="")
+
+    def _tell_proposal(self, **told: Any) -> None:
+        if self.proposal is not None:
+            self.proposal |= told
+
+    def waiting(self, raw: dict[str, Any]) -> tuple[str, str, str] | None:
+        """(status, reason, outcome) by what no record on the branch says yet; None where there is nothing.
+
+        A person who puts the task back to work names that outcome.
+        """
+        found: tuple[str, str, str] | None = None
+        if self.draft and self.draft.get("id"):
+            draft = self.draft
+            found = records.STATUS[str(draft["decision"])], str(draft["why"]), str(draft["id"])
+        elif self.proposal:
+            found = "needs_human", proposal_reason(self.proposal), str(self.proposal["outcome"])
+        return None if found is None or records.is_reopened(raw, {"id": found[2]}) else found
+
     def _settle(self, event: dict[str, Any]) -> None:
-        self.__init__(tries=self.tries)  # type: ignore[misc]
+        self.__init__(tries=self.tries, proposals=self.proposals)  # type: ignore[misc]
 
     _landed = _recorded = _reopened = _settle
+
+
+def proposal_reason(proposal: dict[str, Any]) -> str:
+    """What a person is told of a change that is not on the branch."""
+    url, problem = proposal.get("url"), proposal.get("problem")
+    more = f" ({problem})" if problem else ""
+    if not url:
+        return f"its pull request is not open yet{more}"
+    if proposal.get("closed"):
+        return f"{url} was closed without merging; orkestra task retry makes a new attempt"
+    return f"waits for the merge of {url}{more}"

@@ -434,16 +434,24 @@ worker::sign() {
 
 # The change, its record, and the one move of the branch over both.
 worker::land() {
-  local head=$1 outcome change=- new status
+  local head=$1 outcome way change=- new status
   # A landing takes a moment and is not interrupted; a stop that comes meanwhile is met at the next claim.
   process::shield
   store::ask draw
-  outcome=${STORE_REPLY[0]}
+  outcome=${STORE_REPLY[0]} way=${STORE_REPLY[2]}
+  if [[ ${STORE_REPLY[3]} != "$head" ]]; then # a person's commit, just now
+    worker::again
+    return
+  fi
   # Where the user signs we make both commits, else the store does.
   if [[ -n ${STORE_REPLY[1]} ]]; then worker::sign change "$head" "$TREE" "${STORE_REPLY[1]}"; fi
   store::ask record "$outcome" "$change" "$BASE" "$TREE" "$PATCH_ID" "$FILES"
   new=${STORE_REPLY[1]}
   if [[ ${STORE_REPLY[0]} == tree ]]; then worker::sign new "$change" "${STORE_REPLY[@]:1:2}"; fi
+  if [[ $way == pr ]]; then
+    worker::propose "$outcome" "$new"
+    return
+  fi
   worker::here land::move "$head" "$new"
   status=$STATUS new=$RESULT
   case $status in
@@ -456,13 +464,28 @@ worker::land() {
       if ((FILES == 1)); then worker::tell "landed as $outcome, 1 file"; else worker::tell "landed as $outcome, $FILES files"; fi
       NEXT=''
       ;;
-    20) # The branch moved between the look and the swap: a person's commit. Once more.
-      worker::end_turn
-      NEXT=land
-      ;;
+    20) worker::again ;; # the branch moved between the look and the swap: a person's commit
     21) worker::hold "$new" ;;
     *) die "$EX_CANNOT_WRITE" "the landing of $TASK failed (exit $status)" "nothing was changed; start again when this is mended" ;;
   esac
+  process::on_stop worker::leave
+}
+
+worker::again() {
+  worker::end_turn
+  NEXT=land
+  process::on_stop worker::leave
+}
+
+# worker::propose OUTCOME COMMIT: not the branch gets it, but a pull request, which the courier opens.
+worker::propose() {
+  git::project update-ref "refs/orkestra/proposals/$1" "$2"
+  store::ask proposed "$1" "$2"
+  rm -f -- "$WORKSPACE/owner"
+  worker::end_turn
+  [[ $OWN == - ]] || worker::keep
+  worker::tell "accepted as $1; waits for its pull request"
+  NEXT=''
   process::on_stop worker::leave
 }
 
