@@ -10,7 +10,7 @@ The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is i
 `surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `journal`, `taskstate`,
 `ledger`, `agents`, `summary`. A try of a task is a `work`; it goes through `attempt`, `review`
 (`committee`, `ballots`, `votes`) and `landing` or `endings`, with `tickets`, `prompts` and `evidence`.
-`remote` says what is pushed, and when.
+`remote` (`proposals` for pull requests, `said`) is what the courier does at the project's remote.
 
 Both: `home`, `settings`, `project`, `projects`, `checkout`, `records`, `canonical`; at the bottom `errors`,
 `text`, `names`, `files`, `jsonfile`, `jq`, `repo` (a person's Git), `plumbing` (Git for records) and

@@ -78,6 +78,13 @@ class Ledger:
         self.open = {name: chained}
         return files
 
+    def _chain(self, base: str) -> dict[str, Any]:
+        """What an outcome says of its place: the commit, the newest outcome there and the other open ends."""
+        last = self.branch.last_outcome
+        parent = records.record_id("outcome", last) if last else None
+        beside = sorted(one for one, name in self.branch.ends.items() if name != parent)
+        return {"chain": {"base": base, "parent": parent, "beside": beside}}
+
     def settle(self, name: str, head: str) -> list[dict[str, Any]]:
         """The branch holds the batch that began with name: its outcomes."""
         chained = self.open.pop(name, [])

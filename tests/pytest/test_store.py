@@ -605,8 +605,8 @@ def test_where_the_user_signs_the_store_leaves_both_commits_to_the_worker(place:
     worker.change({"x.txt": b"x\n"})
     worker.judge()
     worker.vote(*APPROVE)
-    outcome, message = worker.client.ask("draw")[1:]
-    head = project.head
+    outcome, message, way, head = worker.client.ask("draw")[1:]
+    assert way == "branch" and head == project.head
     change = git(project.path, "commit-tree", worker.tree, "-p", head, "-F", message)
     kind, tree, text = worker.client.ask("record", outcome, change, head, worker.tree, worker.patch, "1")[1:]
     assert kind == "tree"
