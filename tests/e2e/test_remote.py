@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import subprocess
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -238,8 +240,8 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "'\\''")
 
 
-def test_neither_a_hook_nor_a_question_of_the_project_runs(world: World) -> None:
-    """The repository's own hooks have no part in a push; a terminal is never asked."""
+def test_no_hook_of_the_project_runs(world: World) -> None:
+    """The repository's own hooks have no part in a push."""
     project = world.new("hooks", [task("a", "echo a >a")], push=True)
     path = bare(world, project)
     marker = world.place / "ran"
@@ -248,15 +250,44 @@ def test_neither_a_hook_nor_a_question_of_the_project_runs(world: World) -> None
         file.parent.mkdir(exist_ok=True)
         file.write_text(f"#!/bin/sh\necho {name} >>'{_quoted(marker)}'\n")
         file.chmod(0o755)
+    done = project.start()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert head(path) == project.git("rev-parse", "main")
+    assert not marker.exists()
+
+
+class _WantsAName(http.server.BaseHTTPRequestHandler):
+    """A host that lets nobody in."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="here"')
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize("way", ["GIT_ASKPASS", "SSH_ASKPASS", "core.askPass"])
+def test_a_host_that_wants_a_name_and_a_password_brings_up_no_question(world: World, way: str) -> None:
+    project = world.new("asks", [task("a", "echo a >a")], push=True)
+    bare(world, project)
     asked = world.place / "asked"
     asking = world.place / "ask"
     asking.write_text(f"#!/bin/sh\ntouch '{_quoted(asked)}'\n")
     asking.chmod(0o755)
-    world.environment |= {"GIT_ASKPASS": str(asking), "SSH_ASKPASS": str(asking), "DISPLAY": ":9"}
-    done = project.start()
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert head(path) == project.git("rev-parse", "main")
-    assert not marker.exists() and not asked.exists()
+    if way == "core.askPass":
+        project.git("config", way, str(asking))
+    else:
+        world.environment |= {way: str(asking), "DISPLAY": ":9"}
+    with http.server.HTTPServer(("127.0.0.1", 0), _WantsAName) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        project.git("remote", "set-url", "origin", f"http://127.0.0.1:{server.server_port}/x.git")
+        done = project.start()
+        server.shutdown()
+    assert done.returncode == 1 and "not pushed" in done.stdout, done.stdout + done.stderr
+    assert "could not read Username" in done.stdout
+    assert not asked.exists()
 
 
 def test_ssh_is_told_to_ask_nothing_and_has_no_terminal(world: World) -> None:
@@ -272,7 +303,17 @@ def test_ssh_is_told_to_ask_nothing_and_has_no_terminal(world: World) -> None:
     )
     (tools / "ssh").chmod(0o755)
     world.environment["PATH"] = f"{tools}:{os.environ['PATH']}"
-    done = project.start()
+    # From a terminal, as a person starts it.
+    command = f"'{world.root}/bin/orkestra' start --project '{_quoted(project.path)}'"
+    done = subprocess.run(
+        ["script", "-qec", command, "/dev/null"],
+        env=world.env(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
     assert done.returncode == 1 and "not pushed" in done.stdout, done.stdout + done.stderr
     words = told.read_text().splitlines()
     assert "BatchMode=yes" in words and "terminal" not in words
