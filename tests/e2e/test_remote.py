@@ -208,7 +208,9 @@ def test_a_push_that_hangs_is_ended_in_time_and_leaves_no_process(world: World) 
     path = bare(world, project)
     world.environment |= {"ORKESTRA_REMOTE_TIMEOUT": "1", "ORKESTRA_GRACE": "1"}
     hook(path, "exec sleep 987")
+    began = time.monotonic()
     done = project.start()
+    assert time.monotonic() - began < 45
     assert done.returncode == 1 and project.decided() == {"a": "landed"}
     assert "did not answer in time" in done.stdout, done.stdout + done.stderr
     assert not processes(str(path))
