@@ -610,6 +610,8 @@ def test_where_the_user_signs_the_store_leaves_both_commits_to_the_worker(place:
     change = git(project.path, "commit-tree", worker.tree, "-p", head, "-F", message)
     kind, tree, text = worker.client.ask("record", outcome, change, head, worker.tree, worker.patch, "1")[1:]
     assert kind == "tree"
+    recorded = json.loads(git(project.path, "show", f"{tree}:logs/outcomes/{outcome}.json"))
+    assert recorded["change"]["commit"] == change
     new = git(project.path, "commit-tree", tree, "-p", change, "-F", text)
     git(project.path, "update-ref", "refs/heads/main", new, head)
     assert worker.client.ask("landed", outcome, new) == ["ok"]

@@ -79,6 +79,7 @@ keeper::_start() {
   keeper::_be "$workspace" <&"$to" >&"$from" 2>"$workspace/keeper.log" &
   KEEPER_PID=$!
   set +m
+  disown "$KEEPER_PID" # of a child that was killed Bash would tell a person, with a line number
   exec {KEEPER_TO}>"$workspace/keeper.to" {KEEPER_FROM}<"$workspace/keeper.from" {to}>&- {from}>&-
   KEEPER_OF=$workspace
 }
@@ -102,7 +103,8 @@ keeper::_be() {
 keeper::end() {
   [[ -n $KEEPER_OF ]] || return 0
   KEEPER_OF=''
-  kill -KILL -- "-$KEEPER_PID" 2>/dev/null || : # it is dead already
   exec {KEEPER_TO}>&- {KEEPER_FROM}<&-
-  wait "$KEEPER_PID" 2>/dev/null || : # killed
+  kill -KILL -- "-$KEEPER_PID" 2>/dev/null || return 0 # it is dead already
+  # What it had in its hands is let go with its end.
+  tail --pid="$KEEPER_PID" -s 0.02 -f /dev/null
 }

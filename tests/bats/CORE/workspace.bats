@@ -66,6 +66,15 @@ files_of() { git -C "$PROJECT" -c core.quotePath=false ls-tree -r --name-only "$
   [[ $TREE == "$(git -C "$PROJECT" rev-parse "$BASE^{tree}")" && $FILES == 0 && $PATCH_ID == - && $OWN == - ]]
 }
 
+@test "what was looked at already, by one that was killed then, is still a change" {
+  workspace prepare "$W" "$BASE"
+  echo x >"$W/tree/x"
+  take
+  local first=$TREE
+  take
+  [[ $TREE == "$first" && $FILES == 1 ]]
+}
+
 @test "file names of every kind are taken as they are" {
   workspace prepare "$W" "$BASE"
   cd "$W/tree"

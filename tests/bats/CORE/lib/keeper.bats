@@ -1,0 +1,40 @@
+#!/usr/bin/env bats
+# SCRIPTS/CORE/lib/keeper.bash: one process looks after a workspace's tree, task after task.
+
+bats_require_minimum_version 1.5.0
+load ../../helpers/common
+load ../../helpers/core
+
+setup() {
+  setup_place
+  need_sandbox
+  make_project
+  core_environment
+  BASE=$(head_of_project)
+}
+
+# keeper_shell SCRIPT: what a worker would do, in a process of its own.
+keeper_shell() {
+  exec bash -c "trap '' PIPE; source '$SCRIPTS/CORE/lib/boot.bash'; use workspace; $1" keeper "$W" "$BASE"
+}
+
+@test "it serves one request after the other, and one that was killed is replaced" {
+  # shellcheck disable=SC2016  # for the other shell
+  run keeper_shell '
+    workspace::prepare "$1" "$2"
+    first=$KEEPER_PID
+    workspace::take "$1" "$2"
+    printf "%s %s\n" "$WORKSPACE_STATUS" "$((KEEPER_PID == first))"
+    kill -KILL -- "-$KEEPER_PID"
+    workspace::take "$1" "$2"
+    printf "%s\n" "$WORKSPACE_STATUS"
+    workspace::take "$1" "$2"
+    printf "%s %s %s\n" "$WORKSPACE_STATUS" "$((KEEPER_PID == first))" "$WORKSPACE_RESULT"
+    keeper::end'
+  assert_status 0
+  assert_equal "${lines[0]}" '0 1'
+  assert_equal "${lines[1]}" 65 # the request that met its death
+  [[ ${lines[2]} == '0 0 '* ]]
+  # Its successor does not know what the index holds, and asks.
+  assert_equal "${lines[2]#0 0 }" "$(git -C "$PROJECT" rev-parse "$BASE^{tree}") -"
+}
