@@ -154,6 +154,8 @@ def test_closed_without_merging_waits_for_a_person_and_a_retry_has_a_branch_of_i
     assert "was closed without merging" in project.start().stdout
     assert len(host.calls()) == looks  # nobody asks about it any more
     assert project.statuses() == {"a": "needs_human", "b": "pending"}
+    host.git("branch", "--quiet", "-D", "orkestra/a")  # as hosts do
+    project.git("update-ref", "-d", "refs/remotes/origin/orkestra/a")
     retried = world.orkestra("task", "retry", "a", "--project", str(project.path), "--note", "smaller")
     assert retried.returncode == 0, retried.stderr
     project.start()
@@ -162,6 +164,21 @@ def test_closed_without_merging_waits_for_a_person_and_a_retry_has_a_branch_of_i
     assert project.start().returncode == 1
     assert project.statuses()["a"] == "completed"
     # The first one took a number that nobody else gets.
+    assert [outcome["id"] for outcome in project.outcomes()] == ["outcome-002"]
+    holds(project)
+
+
+def test_a_clone_without_the_log_takes_neither_number_nor_branch_of_an_open_pull_request(
+    world: World,
+) -> None:
+    project, host = make(world, task("a"))
+    project.start()
+    clone = host.clone()
+    clone.start()
+    assert host.branches() == ["orkestra/a", "orkestra/a+2"]
+    host.merge("orkestra/a+2", "merge")
+    host.close("orkestra/a")
+    assert project.start().returncode == 0
     assert [outcome["id"] for outcome in project.outcomes()] == ["outcome-002"]
     holds(project)
 
@@ -289,6 +306,19 @@ def test_a_persons_edits_and_commits_in_the_way_are_said_and_kept(world: World) 
     project.git("push", "--quiet", "origin", "main")
     assert project.start().returncode == 0
     holds(project)
+
+
+def test_the_branch_follows_the_remote_before_the_work_begins(world: World) -> None:
+    project, host = make(world, task("a", "cat theirs >a", inputs=["theirs"]))
+    other = host.clone()
+    (other.path / "theirs").write_text("theirs\n")
+    other.git("add", "theirs")
+    other.git("commit", "--quiet", "-m", "theirs")
+    other.git("push", "--quiet", "origin", "main")
+    project.start()
+    assert (project.path / "theirs").read_text() == "theirs\n"
+    assert host.branches() == ["orkestra/a"]
+    assert host.git("cat-file", "-p", "orkestra/a:a") == "theirs"
 
 
 def test_no_network_at_the_start(world: World) -> None:
