@@ -111,7 +111,9 @@ class Attempts:
     def _is_quick(self, work: Work) -> bool:
         """Whether judging takes a moment, as far as this run knows: a fast check, programs that vote."""
         command = tickets.check_of(self.run, work)
-        seconds = self._longest.get(command, QUICK + 1) if command.strip() else 0
+        # A check that this run has not seen is taken for one like the others.
+        others = max(self._longest.values(), default=QUICK + 1)
+        seconds = self._longest.get(command, others) if command.strip() else 0
         return seconds <= QUICK and self.review.programs_alone
 
     def checked(self, work: Work, code_text: str, seconds: str, tree: str) -> Reply:
