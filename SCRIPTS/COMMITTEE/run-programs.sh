@@ -22,8 +22,8 @@ main() {
   for member in "${members[@]}"; do
     program=$member
     [[ $program == /* ]] || program=$ORKESTRA_SCRIPTS/COMMITTEE/reviewers/$member
-    # shellcheck disable=SC2312  # its status is asked for by its pid
-    exec {fd}< <(beside::become "$program" 2>&1 </dev/null)
+    # shellcheck disable=SC2312  # its status comes through the pipe
+    exec {fd}< <(beside::run "$program" 2>&1 </dev/null)
     outputs+=("$fd") pids+=("$!")
   done
   for i in "${!members[@]}"; do
@@ -34,21 +34,13 @@ main() {
 
 # programs::collect MEMBER FD PID: adds to main's lines.
 programs::collect() {
-  local words='' status=0 left=$((PROGRAMS_SECONDS - SECONDS))
+  local words left=$((PROGRAMS_SECONDS - SECONDS))
   ((left > 0)) || left=0.01
-  IFS= read -r -t "$left" -d '' -N "$PROGRAMS_WORDS" words <&"$2" || status=$?
-  # What is too long is read and dropped, so that the reviewer comes to its end.
-  while ((status == 0)); do IFS= read -r -t "$left" -d '' -N 65536 _ <&"$2" || status=$?; done
-  if ((status > 128)); then
-    # Its time is up. What it has started ends with the sandbox.
-    kill -KILL "$3" 2>/dev/null || : # it ended just now
-    status=$EX_TIMEOUT
-  else
-    status=0
-    wait "$3" || status=$?
-  fi
+  # What one that takes too long has started ends with the sandbox.
+  beside::collect "$2" "$3" "$PROGRAMS_WORDS" "$left"
+  words=$BESIDE_WORDS
   text::escape words "${words%$'\n'}"
-  lines+=$1$'\t'$status$'\t'$words$'\n'
+  lines+=$1$'\t'$BESIDE_STATUS$'\t'$words$'\n'
 }
 
 main "$@"

@@ -15,8 +15,8 @@ gates::run() {
   local gate fd table='' worst=$EX_OK
   # Side by side; each one's words come through a pipe of its own.
   for gate in "${gates[@]}"; do
-    # shellcheck disable=SC2312  # its status is asked for by its pid
-    exec {fd}< <(beside::become "$gate" 2>&1 </dev/null)
+    # shellcheck disable=SC2312  # its status comes through the pipe
+    exec {fd}< <(beside::run "$gate" 2>&1 </dev/null)
     outputs+=("$fd") pids+=("$!")
   done
   for gate in "${!gates[@]}"; do
@@ -28,17 +28,16 @@ gates::run() {
 
 # gates::_collect NAME FD PID: adds to gates::run's table and worst.
 gates::_collect() {
-  local evidence='' rest status=0 word
-  IFS= read -r -d '' -N "$GATES_EVIDENCE" evidence <&"$2" || true
-  while IFS= read -r -d '' -N 65536 rest <&"$2"; do :; done
-  wait "$3" || status=$?
-  case $status in
+  local evidence word
+  beside::collect "$2" "$3" "$GATES_EVIDENCE"
+  evidence=$BESIDE_WORDS
+  case $BESIDE_STATUS in
     0) word=pass ;;
     1) word=refuse ;;
     3) word=mark ;;
     *)
       word=refuse
-      evidence="this gate broke (exit $status): $evidence"
+      evidence="this gate broke (exit $BESIDE_STATUS): $evidence"
       worst=$EX_INTERNAL
       ;;
   esac
