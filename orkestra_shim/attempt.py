@@ -55,12 +55,15 @@ class Attempts:
 
     # --- the agent's work ----------------------------------------------------------------------------------
 
-    def worked(self, work: Work, code_text: str, seconds: str, exchange: str = "") -> Reply:
-        """The agent ended. The verdict comes from its exit and its own output together."""
+    def worked(self, work: Work, code_text: str, seconds: str, exchange: str = "", limit: str = "") -> Reply:
+        """The agent ended. The verdict comes from its exit and its own output together.
+
+        One that was ended because it took too much (limit says of what) failed, whatever it says itself.
+        """
         run, code = self.run, wire.number(code_text)
         folders = [work.folder, *([Path(exchange)] if exchange else [])]
         result = evidence.read_result(folders, run.agents.get(work.agent).extract, code)
-        code = result.exit_over(code)
+        code = code if limit else result.exit_over(code)
         run.event(
             "worked",
             work.task.id,
@@ -71,6 +74,9 @@ class Attempts:
             tokens=result.tokens,
             usd_micros=result.usd_micros,
         )
+        if limit:
+            work.verdict = f"the agent {clean(limit).strip()[:_SAID]}"
+            return "failed", work.verdict
         said = run.redact(clean(result.error or result.problem).strip())[:_SAID]
         if code == EX_LIMITED:
             return self._limited(work, result, said or "limited")

@@ -69,10 +69,11 @@ def _of_program(code: int, text: str) -> dict[str, Any] | str:
 
 def _of_agent(folder: Path, code: int, text: str, extract: Path | None) -> dict[str, Any] | str:
     result = evidence.read_result([folder / "out", folder], extract, code)
-    code = result.exit_over(code)
+    # The text says why it was ended: then it has not judged, whatever it says itself.
+    code = code if text else result.exit_over(code)
     if code != 0:
         name = _AGENT_EXITS.get(code, f"exit {code}")
-        return f"{name}: {(result.error or text).strip()[:300]}".rstrip(": ")
+        return f"{name}: {(text or result.error).strip()[:300]}".rstrip(": ")
     if result.problem or result.error:
         return (result.problem or f"error: {result.error}")[:300]
     ballot: Any = result.raw

@@ -77,6 +77,10 @@ _CHECKS: dict[str, Callable[[str, Path], str]] = {
     "ORKESTRA_WORKERS": _number(1, 64),
     "ORKESTRA_GRACE": _number(0, 3600),
     "ORKESTRA_REMOTE_TIMEOUT": _number(1, 3600),
+    "ORKESTRA_OUTPUT_LIMIT": _number(0, 999999),
+    "ORKESTRA_DISK_LIMIT": _number(0, 999999),
+    "ORKESTRA_PROCESSES_LIMIT": _number(0, 999999),
+    "ORKESTRA_MEMORY_LIMIT": _number(0, 999999),
     "ORKESTRA_SANDBOX": _choice("required", "auto", "off"),
     "ORKESTRA_SANDBOX_READ": _folders,
     "ORKESTRA_WORKSPACES_DIR": _folder,
@@ -87,6 +91,7 @@ _CHECKS: dict[str, Callable[[str, Path], str]] = {
 }
 KEYS = tuple(_CHECKS)
 _FILE_ONLY = ("ORKESTRA_SANDBOX_READ", "ORKESTRA_PATH")
+LIMITS = tuple(key for key in KEYS if key.endswith("_LIMIT"))
 
 
 def _default(key: str, home: Home) -> str:
@@ -95,6 +100,10 @@ def _default(key: str, home: Home) -> str:
         "ORKESTRA_WORKERS": "2",
         "ORKESTRA_GRACE": "10",
         "ORKESTRA_REMOTE_TIMEOUT": "120",
+        "ORKESTRA_OUTPUT_LIMIT": "256",
+        "ORKESTRA_DISK_LIMIT": "20480",
+        "ORKESTRA_PROCESSES_LIMIT": "4096",
+        "ORKESTRA_MEMORY_LIMIT": "0",
         "ORKESTRA_SANDBOX": "auto",
         "ORKESTRA_SANDBOX_READ": "",
         "ORKESTRA_WORKSPACES_DIR": "",

@@ -49,7 +49,7 @@ class Server(Loop):
         steps, ends, lands = self.attempts, self.endings, self.landings
         self.worker_verbs: dict[str, Handler] = {
             "base": (steps.base, 1, 1),
-            "worked": (steps.worked, 2, 3),
+            "worked": (steps.worked, 2, 4),
             "taken": (steps.taken, 2, 2),
             "checked": (steps.checked, 3, 3),
             "gated": (steps.gated, 0, 1),

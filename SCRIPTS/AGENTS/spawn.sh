@@ -9,17 +9,16 @@
 #
 # The agent sees the system, its tree, a fresh HOME with its own credentials in it, and ORKESTRA_ATTEMPT_DIR (made from
 # TICKET/exchange). It dies with this process. TERM is passed on; what was refreshed is kept, then this ends with 143.
+# One that takes more than it may (SAFETY/lib/limits.bash) is ended; stdout gets one line that says of what.
 #
 # Exit: 0 done; 64 wrong usage; 65 bad output or ticket; 69 not installed; 75 limited; 77 not logged in; 78 no sandbox
 # where one is required; 124 timed out; 143 stopped; others failed. An exit of 0 is what the tool says, not the verdict:
 # that is read from its output (the adapter's .jq program) and from the tree.
 # shellcheck source=../CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log process SAFETY/sandbox AGENTS/fresh AGENTS/ticket AGENTS/credentials AGENTS/exchange AGENTS/sight AGENTS/leftovers
+use log process SAFETY/limits AGENTS/fresh AGENTS/ticket AGENTS/credentials AGENTS/exchange AGENTS/sight
 
-readonly SPAWN_FILES_LIMIT=$((8 * 1024 * 1024 * 1024)) SPAWN_LOG_LIMIT=$((16 * 1024 * 1024))
-
-SPAWN_HOME='' SPAWN_EXCHANGE='' SPAWN_PRIVATE='' SPAWN_PLACE='' SPAWN_OUT='' SPAWN_VERB='' SPAWN_CODE=0
+SPAWN_WORKSPACE='' SPAWN_FOLDERS=() SPAWN_HOME='' SPAWN_EXCHANGE='' SPAWN_PRIVATE='' SPAWN_PLACE='' SPAWN_OUT='' SPAWN_VERB='' SPAWN_CODE=0
 
 main() {
   case "${1:-} $#" in
@@ -31,12 +30,13 @@ main() {
 
 spawn::work() {
   local workspace=$1
-  SPAWN_VERB=work SPAWN_OUT=$3
+  SPAWN_VERB=work SPAWN_OUT=$3 SPAWN_WORKSPACE=$workspace SPAWN_FOLDERS=("$workspace/tree")
   SPAWN_HOME=$workspace/home SPAWN_EXCHANGE=$workspace/exchange
   [[ -d $workspace/tree ]] || die "$EX_USAGE" "no workspace: $workspace"
   ticket::read "$2"
   # What a ballot that was killed left behind may hold a credential.
   fresh::remove "$workspace/ballots"
+  limits::open
   sight::work "$workspace/tree" "$2"
   spawn::run "$2" "$workspace/tree"
 }
@@ -48,8 +48,9 @@ spawn::ballot() {
   mkdir -p -- "$workspace/ballots"
   # Several judge at once, each in a place of its own.
   SPAWN_PLACE=$(mktemp -d -- "$workspace/ballots/XXXXXXXX")
-  SPAWN_HOME=$SPAWN_PLACE/home SPAWN_EXCHANGE=$SPAWN_PLACE/exchange
+  SPAWN_WORKSPACE=$SPAWN_PLACE SPAWN_HOME=$SPAWN_PLACE/home SPAWN_EXCHANGE=$SPAWN_PLACE/exchange
   ticket::read "$2"
+  limits::open own
   sight::ballot "$view"
   spawn::run "$2" "$view"
 }
@@ -71,15 +72,16 @@ spawn::run() {
   spawn::start "$cwd"
   # The agent has ended. What follows is short and is done to its end even when we are told to stop.
   trap '' TERM INT HUP
-  leftovers::end "$SPAWN_EXCHANGE"
   credentials::take_back "$SPAWN_HOME" "$SPAWN_PRIVATE/credentials"
-  exchange::collect "$SPAWN_EXCHANGE" "$SPAWN_OUT" "$SPAWN_LOG_LIMIT"
+  exchange::collect "$SPAWN_EXCHANGE" "$SPAWN_OUT"
+  [[ -z $LIMITS_REASON || $SPAWN_CODE == 143 ]] || printf '%s\n' "$LIMITS_REASON"
   exit "$SPAWN_CODE"
 }
 
 # HOME holds credentials, and what the tool printed may: neither outlives this process.
 spawn::clean() {
   trap '' TERM INT HUP
+  limits::close
   fresh::remove "$SPAWN_HOME" "$SPAWN_PRIVATE" "$SPAWN_EXCHANGE" ${SPAWN_PLACE:+"$SPAWN_PLACE"}
 }
 
@@ -120,10 +122,9 @@ spawn::start() {
   sight::adapter
   # Our umask is for what holds keys; the agent's files are ordinary ones.
   umask 022
-  process::start_here sandbox::become --seconds "${TICKET[timeout]}" "${SIGHT[@]}" --rw "$SPAWN_EXCHANGE" \
-    --home "$SPAWN_HOME" --chdir "$1" --net --env "$SPAWN_PRIVATE/env" --stdin "$SPAWN_EXCHANGE/prompt.md" \
-    --files-limit "$SPAWN_FILES_LIMIT" -- "${TICKET[adapter]}" "$SPAWN_VERB" >"$SPAWN_OUT/output.log" 2>&1
-  process::wait SPAWN_CODE
+  limits::run SPAWN_CODE "$SPAWN_WORKSPACE" "$SPAWN_OUT/output.log" "${SPAWN_FOLDERS[@]}" "$SPAWN_HOME" "$SPAWN_EXCHANGE" \
+    -- "${TICKET[timeout]}" "${SIGHT[@]}" --rw "$SPAWN_EXCHANGE" --home "$SPAWN_HOME" --chdir "$1" --net \
+    --env "$SPAWN_PRIVATE/env" --stdin "$SPAWN_EXCHANGE/prompt.md" -- "${TICKET[adapter]}" "$SPAWN_VERB"
   umask 077
   spawn::verdict "$((SECONDS - begun))"
 }
@@ -136,6 +137,10 @@ spawn::stopped() {
 spawn::verdict() {
   if [[ -n $PROCESS_STOPPING ]]; then
     SPAWN_CODE=143
+    return
+  fi
+  if [[ -n $LIMITS_REASON ]]; then
+    SPAWN_CODE=$EX_FAILED
     return
   fi
   case $SPAWN_CODE in

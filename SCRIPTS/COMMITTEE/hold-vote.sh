@@ -15,12 +15,12 @@ use log process workspace COMMITTEE/vote
 # The agents judge side by side, each in a sandbox of its own, on a view of the tree that none of them can write.
 # After folder and workspace come pairs of member and ticket.
 vote::ask_agents() {
-  local folder=$1 workspace=$2 member pids=() members=() at status
+  local folder=$1 workspace=$2 member pids=() members=() at status said
   shift 2
   while (($# > 1)); do
     member=$1
     process::start "$ORKESTRA_SCRIPTS/AGENTS/spawn.sh" ballot "$workspace/tree" "$2" \
-      "$folder/$member/out" "$workspace"
+      "$folder/$member/out" "$workspace" >"$folder/$member/ended"
     pids+=("$PROCESS_PID")
     members+=("$member")
     shift 2
@@ -28,7 +28,8 @@ vote::ask_agents() {
   for at in "${!pids[@]}"; do
     PROCESS_PID=${pids[at]}
     process::wait status
-    printf '%s\t%s\t\n' "${members[at]}" "$status" >>"$folder/ballots.tsv"
+    said=$(<"$folder/${members[at]}/ended")
+    printf '%s\t%s\t%s\n' "${members[at]}" "$status" "${said:+it $said}" >>"$folder/ballots.tsv"
   done
 }
 

@@ -15,7 +15,7 @@
 #   The file is long so that a run's life, and above all its end, stands in one place.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log context process store git lock AGENTS/leftovers
+use log context process store git lock SAFETY/leftovers SAFETY/cgroup
 
 readonly EARLY_DEATH=5  # seconds: a worker that lived less long died at once
 readonly EARLY_DEATHS=3 # so many of them in a row end the run
@@ -148,7 +148,7 @@ run::store_ended() {
 
 # The project's own check on the branch as it is: a red one is nobody's fault later.
 run::baseline() {
-  local head status workspace=$ORKESTRA_WORKSPACES/w0 log=$ORKESTRA_PROJECT/logs/execution/baseline.log seconds
+  local head status workspace=$ORKESTRA_WORKSPACES/w0 log=$ORKESTRA_PROJECT/logs/execution/baseline.log seconds said
   git::head head
   mkdir -p -- "$workspace" "${log%/*}"
   INTERRUPTIBLE=1
@@ -157,15 +157,17 @@ run::baseline() {
   ((status == 0)) || exit "$status" # it has said why
   seconds=$(<"$ORKESTRA_RUNTIME/baseline-timeout")
   ORKESTRA_BINDS=$ORKESTRA_RUNTIME/baseline-binds process::run status "$ORKESTRA_SCRIPTS/SAFETY/check.sh" "$workspace" \
-    "$ORKESTRA_RUNTIME/baseline-check" "$log" "$seconds"
+    "$ORKESTRA_RUNTIME/baseline-check" "$log" "$seconds" >"$workspace/result"
   INTERRUPTIBLE=''
   [[ -z $STOP_SIGNAL ]] || exit "$STOP_SIGNAL"
   ((status != 0)) || return 0
+  said=$(<"$workspace/result")
+  said=${said:-exit $status}
   if [[ -n $ANYWAY ]]; then
-    warn "the project's check fails on the branch as it is (exit $status): going on, as asked"
+    warn "the project's check fails on the branch as it is ($said): going on, as asked"
     return
   fi
-  die "$EX_FAILED" "the project's check fails on the branch $ORKESTRA_BRANCH before anything was done (exit $status): see $log" \
+  die "$EX_FAILED" "the project's check fails on the branch $ORKESTRA_BRANCH before anything was done ($said): see $log" \
     "mend the branch or \"check\" in config/project.json, or go on with: orkestra start --anyway"
 }
 
@@ -324,7 +326,8 @@ run::kill_all() {
     ${COURIER_PID:+"$COURIER_PID"}; do
     kill -KILL -- "-$pid" 2>/dev/null || : # as above
   done
-  leftovers::end_below "$ORKESTRA_WORKSPACES"
+  leftovers::end "$ORKESTRA_WORKSPACES" now
+  cgroup::sweep
 }
 
 run::last() {

@@ -11,7 +11,7 @@
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use log process store git workspace land
 # allow dependency-direction: the worker goes through every room
-use SAFETY/check SAFETY/validate SAFETY/gates COMMITTEE/vote
+use SAFETY/check SAFETY/limits SAFETY/leftovers SAFETY/validate SAFETY/gates COMMITTEE/vote
 
 WORKSPACE='' TICKET='' ATTEMPT=''
 TASK='' TRY='' AGENT='' # the attempt
@@ -32,12 +32,22 @@ worker::step() {
   [[ -z $PROCESS_STOPPING ]] || worker::leave
 }
 
-# The same for a function of ours, whose output is its result.
+# The same for a step whose output is its result.
 RESULT=''
+worker::step_result() {
+  worker::step "$@" >"$WORKSPACE/result"
+  worker::result
+}
+
+# The same for a function of ours.
 worker::here() {
   process::start_here "$@" >"$WORKSPACE/result"
   process::wait STATUS
   [[ -z $PROCESS_STOPPING ]] || worker::leave
+  worker::result
+}
+
+worker::result() {
   IFS= read -r -d '' RESULT <"$WORKSPACE/result" || : # it ends where the file ends
   RESULT=${RESULT%$'\n'}
 }
@@ -171,8 +181,8 @@ stage::work() {
     worker::fail "not started: $WRONG"
     return
   fi
-  worker::step "$ORKESTRA_SCRIPTS/AGENTS/spawn.sh" work "$WORKSPACE" "$TICKET" "$ATTEMPT"
-  store::ask worked "$STATUS" "$((SECONDS - STARTED))" "$WORKSPACE/exchange"
+  worker::step_result "$ORKESTRA_SCRIPTS/AGENTS/spawn.sh" work "$WORKSPACE" "$TICKET" "$ATTEMPT"
+  store::ask worked "$STATUS" "$((SECONDS - STARTED))" "$WORKSPACE/exchange" "$RESULT"
   local verdict=("${STORE_REPLY[@]}")
   worker::take
   case ${verdict[0]} in
@@ -235,26 +245,27 @@ stage::measure() {
   NEXT=check
 }
 
-# The check on the tree in the workspace; CHECK_STATUS is its exit status.
-CHECK_STATUS=0
+# The check on the tree in the workspace; CHECK_STATUS is its exit status, CHECK_SAID how it ended, in words.
+CHECK_STATUS=0 CHECK_SAID=''
 worker::check() {
   local seconds
   IFS= read -r seconds <"$TICKET/check-timeout" || : # it ends without a newline
   STARTED=$SECONDS
   check::run CHECK_STATUS "$WORKSPACE" "$TICKET/check" "$ATTEMPT/check.log" "$seconds"
   [[ -z $PROCESS_STOPPING ]] || worker::leave
+  CHECK_SAID="the check ${CHECK_ENDED:-failed (exit $CHECK_STATUS)}"
   store::ask checked "$CHECK_STATUS" "$((SECONDS - STARTED))" "$TREE"
 }
 
 stage::check() {
   worker::check
-  if ((CHECK_STATUS == 0)); then NEXT=gates; else worker::fail "the check failed (exit $CHECK_STATUS)"; fi
+  if ((CHECK_STATUS == 0)); then NEXT=gates; else worker::fail "$CHECK_SAID"; fi
 }
 
 stage::check_empty() {
   worker::check
   if ((CHECK_STATUS != 0)); then
-    worker::fail "the check failed (exit $CHECK_STATUS)"
+    worker::fail "$CHECK_SAID"
     return
   fi
   worker::disowns
@@ -377,7 +388,7 @@ worker::rebase() {
   stage::measure
   worker::check
   if ((CHECK_STATUS != 0)); then
-    worker::conflict "the check fails on top of what landed meanwhile"
+    worker::conflict "on top of what landed meanwhile $CHECK_SAID"
     return
   fi
   worker::gates
@@ -532,6 +543,10 @@ main() {
   exec 6>>"$WORKSPACE/lock"
   flock 6
   rootfs::load # once: every sandbox of this worker has it
+  # What a killed one has left of its agent may be alive without a sandbox.
+  leftovers::end "$WORKSPACE" now
+  trap limits::close EXIT
+  limits::share
   store::connect "w$1"
   worker::keep_workspace
   [[ ! -e $TICKET/now ]] || rm -f -- "$TICKET/now" # of a predecessor that was killed

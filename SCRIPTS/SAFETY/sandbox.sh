@@ -11,6 +11,9 @@
 #   --env FILE             NUL-ended NAME=VALUE: all of the environment that enters, besides our own (below)
 #   --stdin FILE           default /dev/null
 #   --files-limit BYTES    no file may grow larger
+#   --group FOLDER         the control group that the command and all that it starts are in (may be repeated)
+#   --processes-limit N    so many more processes than there are now, where RLIMIT_NPROC holds (not for root)
+#   --hold FD              this descriptor stays open while the command lives, which does not get it
 #   --seconds N            it is ended after N seconds: TERM to its group, ORKESTRA_GRACE, KILL; it dies with our caller
 #   --probe                exit 0 if bubblewrap works here, else 69 with the reason and the cure; refreshes the cache
 # Exit: the command's own; 64 wrong usage; 65 a path or variable that cannot be passed; 78 when ORKESTRA_SANDBOX is

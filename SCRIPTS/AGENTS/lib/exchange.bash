@@ -13,11 +13,10 @@ exchange::fill() {
   [[ -f $2/prompt.md ]] || : >"$2/prompt.md"
 }
 
-# exchange::collect EXCHANGE FOLDER LIMIT: the adapter's results go to FOLDER. Links and special files are left behind,
-# and so is what is too large. FOLDER/output.log is cut at LIMIT bytes.
+# exchange::collect EXCHANGE FOLDER: the adapter's results go to FOLDER. Links and special files are left behind, and so
+# is what is too large.
 exchange::collect() {
   local name found=()
-  truncate -c -s "<$3" -- "$2/output.log"
   for name in "${EXCHANGE_RESULTS[@]}"; do
     if is_small_file "$1/$name" "$EXCHANGE_LIMIT"; then found+=("$1/$name"); fi
   done

@@ -11,6 +11,7 @@ SANDBOX_BINDS=() # bubblewrap's words for the options
 SANDBOX_PAIRS=() # NAME=VALUE for the command, from --env
 SANDBOX_OWN=()   # NAME=VALUE for the command, ours
 SANDBOX_HOME='' SANDBOX_CHDIR='' SANDBOX_NET='' SANDBOX_STDIN=/dev/null SANDBOX_LIMIT='' SANDBOX_SECONDS=''
+SANDBOX_GROUPS=() SANDBOX_PROCESSES='' SANDBOX_HOLD=''
 SANDBOX_COMMAND=()
 
 # sandbox::become OPTIONS... -- COMMAND...: this process becomes the command in its sandbox. With --seconds N it is ended
@@ -27,11 +28,24 @@ sandbox::become() {
   [[ -z ${TZ:-} ]] || SANDBOX_OWN+=("TZ=$TZ")
   # Ours come last: a task cannot set PATH or HOME.
   SANDBOX_OWN=("${ROOTFS_ENV[@]}" "${SANDBOX_OWN[@]}")
-  [[ -z $SANDBOX_LIMIT ]] || ulimit -f "$(((SANDBOX_LIMIT + 1023) / 1024))"
-  ulimit -c 0
+  sandbox::_bound
   exec <"$SANDBOX_STDIN"
   # shellcheck disable=SC2310  # a predicate
   if sandbox::_has_walls; then sandbox::_walled; else sandbox::_open; fi
+}
+
+# What this process may not do, nothing that it becomes or starts may.
+sandbox::_bound() {
+  local folder all
+  for folder in ${SANDBOX_GROUPS[@]+"${SANDBOX_GROUPS[@]}"}; do
+    printf 0 >"$folder/cgroup.procs" || die "$EX_CANNOT_WRITE" "cannot enter the control group $folder"
+  done
+  ulimit -c 0
+  [[ -z $SANDBOX_LIMIT ]] || ulimit -f "$(((SANDBOX_LIMIT + 1023) / 1024))"
+  [[ -n $SANDBOX_PROCESSES ]] || return 0
+  # The kernel counts all that this user has, outside too.
+  read -r _ _ _ all _ </proc/loadavg
+  ulimit -u "$((SANDBOX_PROCESSES + ${all#*/}))" 2>/dev/null || : # the bound that is there is lower
 }
 
 # sandbox::_parent VAR: the pid of our parent as it is now.
@@ -46,7 +60,7 @@ sandbox::_parse() {
     case $1 in
       --) shift && break ;;
       --net) SANDBOX_NET=1 && shift && continue ;;
-      --rw | --ro | --hide | --home | --chdir | --env | --stdin | --files-limit | --seconds)
+      --rw | --ro | --hide | --home | --chdir | --env | --stdin | --files-limit | --seconds | --group | --processes-limit | --hold)
         (($# > 1)) || die "$EX_USAGE" "sandbox.sh: $1 needs a value"
         ;;
       *) die "$EX_USAGE" "sandbox.sh: unknown option '$1'" "see the head of $ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" ;;
@@ -70,6 +84,16 @@ sandbox::_option() {
       SANDBOX_SECONDS=$2
       return
       ;;
+    --processes-limit)
+      error::need_number "$2" --processes-limit
+      SANDBOX_PROCESSES=$2
+      return
+      ;;
+    --hold)
+      error::need_number "$2" --hold
+      SANDBOX_HOLD=$2
+      return
+      ;;
     --env)
       sandbox::_read_environment "$2"
       return
@@ -91,6 +115,7 @@ sandbox::_option() {
       SANDBOX_HOME=$2
       ;;
     --chdir) SANDBOX_CHDIR=$2 && return ;;
+    --group) SANDBOX_GROUPS+=("$2") && return ;;
   esac
   # A folder that holds the keys never brings them along.
   [[ ${ORKESTRA_CONFIG:-} != "${2%/}"/* ]] || SANDBOX_BINDS+=(--tmpfs "$ORKESTRA_CONFIG")
@@ -121,7 +146,7 @@ sandbox::_close_descriptors() {
   local fd
   for fd in /proc/self/fd/*; do
     fd=${fd##*/}
-    [[ $fd != [012] && $fd =~ ^[0-9]+$ ]] || continue
+    [[ $fd != [012] && $fd != "$SANDBOX_HOLD" && $fd =~ ^[0-9]+$ ]] || continue
     exec {fd}>&-
   done
 }
@@ -156,6 +181,7 @@ sandbox::_walled() {
     exec {fd}< <(for pair in "${SANDBOX_PAIRS[@]}"; do printf '%s\0' --setenv "${pair%%=*}" "${pair#*=}"; done)
     words+=(--args "$fd")
   fi
+  [[ -z $SANDBOX_HOLD ]] || words+=(--sync-fd "$SANDBOX_HOLD")
   for pair in "${SANDBOX_OWN[@]}"; do words+=(--setenv "${pair%%=*}" "${pair#*=}"); done
   # Whatever signals we or our callers ignore, the command gets them all with their default action.
   words+=(-- env --default-signal)
@@ -166,10 +192,13 @@ sandbox::_walled() {
   exec -c "${SANDBOX_BEFORE[@]}" "$ROOTFS_ENV_PROGRAM" --ignore-signal=TERM "$ROOTFS_BWRAP" "${words[@]}" "${SANDBOX_COMMAND[@]}"
 }
 
-# Reads NAME=VALUE from descriptor 3, and becomes the command with nothing else in its environment.
+# SANDBOX_OPEN HOLD COMMAND...: reads NAME=VALUE from descriptor 3, and becomes the command with nothing else in its
+# environment, and without the descriptor HOLD.
 # shellcheck disable=SC2016  # for the other shell
 readonly SANDBOX_OPEN='mapfile -d "" -t SANDBOX_PAIRS <&3
 exec 3<&-
+SANDBOX_HOLD=$1 && shift
+[[ -z $SANDBOX_HOLD ]] || exec {SANDBOX_HOLD}>&-
 unset -v PWD OLDPWD SHLVL
 for SANDBOX_PAIR in "${SANDBOX_PAIRS[@]}"; do declare -x "$SANDBOX_PAIR"; done
 exec "$@"'
@@ -181,6 +210,6 @@ sandbox::_open() {
   # shellcheck disable=SC2312  # it only prints
   exec 3< <(printf '%s\0' ${SANDBOX_PAIRS[@]+"${SANDBOX_PAIRS[@]}"} "${SANDBOX_OWN[@]}")
   sandbox::_limit
-  exec -c "${SANDBOX_BEFORE[@]}" "$BASH" --noprofile --norc -c "$SANDBOX_OPEN" sandbox "$ROOTFS_SETPRIV" --pdeathsig KILL -- \
-    "$ROOTFS_ENV_PROGRAM" --default-signal "${SANDBOX_COMMAND[@]}"
+  exec -c "${SANDBOX_BEFORE[@]}" "$BASH" --noprofile --norc -c "$SANDBOX_OPEN" sandbox "$SANDBOX_HOLD" \
+    "$ROOTFS_SETPRIV" --pdeathsig KILL -- "$ROOTFS_ENV_PROGRAM" --default-signal "${SANDBOX_COMMAND[@]}"
 }

@@ -185,9 +185,40 @@ output.log'
 }
 
 @test "a log of any size is cut" {
-  spawn 'head -c 40000000 /dev/zero'
+  spawn 'echo first; head -c 40000000 /dev/zero; echo; echo last'
   assert_status 0
-  assert_equal "$(stat -c %s "$A/output.log")" 16777216
+  assert_equal "$(head -n 1 "$A/output.log")" first
+  assert_equal "$(tail -n 1 "$A/output.log")" last
+  (($(stat -c %s "$A/output.log") < 17000000))
+}
+
+# The attacks themselves are in SAFETY/limits.bats.
+@test "an agent that takes too much is ended and has failed, whatever it says itself; what it refreshed is kept" {
+  credential
+  export ORKESTRA_OUTPUT_LIMIT=1 ORKESTRA_GRACE=60
+  printf '{"exit": 0}' >"$T/exchange/result"
+  spawn 'sed -i "s/old-token/new-token/" ~/.tool/login.json; cp "$ORKESTRA_ATTEMPT_DIR"/result{,.json}; trap "" TERM; yes'
+  assert_status 1
+  assert_equal "$output" 'printed more than 1 MiB (ORKESTRA_OUTPUT_LIMIT)'
+  assert_file_has "$HOME/.tool/login.json" new-token
+  nothing_runs
+}
+
+@test "a reviewer's HOME counts for it, and the tree that it looks at does not" {
+  printf '#!/bin/bash\nhead -c 3000000 /dev/urandom >~/large; sleep "$(<"$ORKESTRA_ATTEMPT_DIR/time")"\n' >"$PLACE/judge"
+  chmod +x "$PLACE/judge"
+  printf '%s' "$PLACE/judge" >"$T/adapter"
+  head -c 3000000 /dev/urandom >"$W/tree/large"
+  export ORKESTRA_DISK_LIMIT=4
+  printf 5 >"$T/exchange/time"
+  run "$SCRIPTS/AGENTS/spawn.sh" ballot "$W/tree" "$T" "$A" "$W"
+  assert_status 0
+  assert_equal "$output" ''
+  export ORKESTRA_DISK_LIMIT=2
+  printf 1000 >"$T/exchange/time"
+  run "$SCRIPTS/AGENTS/spawn.sh" ballot "$W/tree" "$T" "$A" "$W"
+  assert_status 1
+  assert_equal "$output" 'filled more than 2 MiB of disk (ORKESTRA_DISK_LIMIT)'
 }
 
 @test "credentials enter as copies; unchanged, they are not touched" {

@@ -1,0 +1,37 @@
+# shellcheck shell=bash
+# Without a sandbox what a command started can outlive it in sessions of its own. It still carries the environment that
+# the command was given, and is found by it. (With a sandbox, the end of its PID namespace has ended it.)
+
+use SAFETY/census SAFETY/walls
+
+# leftovers::end FOLDER [now]: ends every process whose HOME or ORKESTRA_ATTEMPT_DIR was in FOLDER: TERM, a second, KILL;
+# with `now` KILL.
+leftovers::end() {
+  local pids tries
+  # shellcheck disable=SC2310  # a predicate
+  ! has_walls || return 0
+  census::marked "$1" pids
+  ((${#pids[@]})) || return 0
+  if [[ ${2:-} != now ]]; then
+    kill -TERM -- "${pids[@]}" 2>/dev/null || : # one that has ended needs no telling
+    for ((tries = 0; tries < 10; ++tries)); do
+      sleep 0.1
+      census::marked "$1" pids
+      ((${#pids[@]})) || return 0
+    done
+  fi
+  leftovers::_kill "$1"
+}
+
+# What makes new ones as fast as it is ended is stopped first, until all of it stands still.
+leftovers::_kill() {
+  local pids before=-1 tries
+  for ((tries = 0; tries < 50; ++tries)); do
+    census::marked "$1" pids
+    ((${#pids[@]})) || return 0
+    if ((${#pids[@]} == before)); then break; fi
+    before=${#pids[@]}
+    kill -STOP -- "${pids[@]}" 2>/dev/null || : # as above
+  done
+  kill -KILL -- "${pids[@]}" 2>/dev/null || : # as above
+}
