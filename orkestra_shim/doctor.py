@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 GOOD, WARNING, MISSING = "ok", "note", "missing"
 
+_GROUPS_CURE = "where systemd runs, start it so: systemd-run --user --scope orkestra start"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -57,7 +59,7 @@ def examine() -> list[Finding]:
     except OrkestraError as error:
         return [*found, Finding("settings", MISSING, error.message, error.hint)]
     found.append(Finding("settings", GOOD, f"home {home.folder}"))
-    found += [_sandbox(home, values), _keys(home), *_space(home, values), *_agents(home, values)]
+    found += [_sandbox(home, values), *_limits(home, values), _keys(home), *_space(home, values), *_agents(home, values)]
     return found
 
 
@@ -155,6 +157,41 @@ def _sandbox(home: Home, values: dict[str, Value]) -> Finding:
     lines = [line.strip().removeprefix("orkestra: ") for line in said.splitlines() if line.strip()]
     cure = " ".join(lines[1:]) or "apt-get install bubblewrap"
     return Finding("sandbox", MISSING, lines[0] if lines else "bubblewrap does not work", cure)
+
+
+def _limits(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
+    """Processes and memory; output and disk are looked at everywhere."""
+    try:
+        _code, said = scripts.capture(home, values, "SAFETY/limits.sh", ["probe"], 30.0)
+    except OrkestraError as error:
+        yield Finding("limits", MISSING, error.message, error.hint)
+        return
+    except Exception as error:  # as above
+        yield Finding("limits", MISSING, f"they cannot be looked at: {type(error).__name__}")
+        return
+    groups = dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
+    processes, memory = values["ORKESTRA_PROCESSES_LIMIT"].text, values["ORKESTRA_MEMORY_LIMIT"].text
+    if processes == "0":
+        yield Finding("processes", WARNING, "an agent may start as many as it likes")
+    elif groups.get("pids"):
+        yield Finding("processes", GOOD, f"at most {processes}, held by a control group in {groups['pids']}")
+    else:
+        how = "root is under no limit of the kernel's" if os.geteuid() == 0 else "and by RLIMIT_NPROC"
+        text = f"at most {processes}, counted every two seconds, {how}; no control group can be made here"
+        if values["ORKESTRA_SANDBOX"].text == "off":
+            text += ", so what throws away its environment outlives its agent"
+        yield Finding("processes", WARNING, text, _GROUPS_CURE)
+    if memory == "0":
+        yield Finding("memory", GOOD, "not limited (ORKESTRA_MEMORY_LIMIT)")
+    elif groups.get("memory"):
+        yield Finding("memory", GOOD, f"at most {memory} MiB, held by a control group in {groups['memory']}")
+    else:
+        yield Finding(
+            "memory",
+            MISSING,
+            f"ORKESTRA_MEMORY_LIMIT={memory} cannot hold: no control group for memory can be made here",
+            _GROUPS_CURE,
+        )
 
 
 def _keys(home: Home) -> Finding:

@@ -45,7 +45,12 @@ cgroup::_name() {
 
 # cgroup::limit PROCESSES MEMORY: sets the limits of the groups there are.
 cgroup::limit() {
-  [[ -z $CGROUP_PIDS || $1 == 0 ]] || printf '%s' "$1" >"$CGROUP_PIDS/pids.max"
+  local dead
+  if [[ -n $CGROUP_PIDS && $1 != 0 ]]; then
+    # Dead ones count until whoever inherited them buries them, which in some containers nobody does.
+    read -r dead <"$CGROUP_PIDS/pids.current"
+    printf '%s' "$(($1 + dead))" >"$CGROUP_PIDS/pids.max"
+  fi
   [[ -n $CGROUP_MEMORY && $2 != 0 ]] || return 0
   if [[ -e $CGROUP_MEMORY/memory.max ]]; then
     printf '%s' "$2" >"$CGROUP_MEMORY/memory.max"
@@ -97,6 +102,7 @@ cgroup::_end() {
     ((${#pids[@]})) || return 0
     # Nothing is born while we kill one after the other.
     cgroup::_set "$1/pids.max" 0
+    cgroup::_set "$1/cgroup.kill" 1
     kill -KILL -- "${pids[@]}" 2>/dev/null || : # one that has ended needs no telling
     sleep 0.02
   done

@@ -234,3 +234,48 @@ hangs() {
   # Killed and not yet buried it has no command line any more.
   [[ -z $(cat "/proc/$(<"$W/tree/pid")/cmdline" 2>/dev/null) ]]
 }
+
+# --- what holds here --------------------------------------------------------------------------------------------
+
+# doctor: its two lines on limits.
+doctor() {
+  run "${HIDDEN[@]}" "$FRAMEWORK/bin/orkestra" doctor
+  printf '%s\n' "${lines[@]}" | grep -E '^[a-z]+ +(processes|memory):'
+}
+
+@test "doctor says what holds here, and leaves no group" {
+  need_groups pids && need_groups memory
+  export ORKESTRA_PROCESSES_LIMIT=77 ORKESTRA_MEMORY_LIMIT=512 ORKESTRA_SANDBOX=off
+  local said
+  said=$(doctor)
+  assert_matches "$said" '^ok +processes: at most 77, held by a control group in /[^ ]+
+ok +memory: at most 512 MiB, held by a control group in /[^ ]+$'
+  without_groups
+  said=$(doctor)
+  assert_matches "$said" '^note +processes: at most 77, counted every two seconds, .*outlives its agent
+missing +memory: ORKESTRA_MEMORY_LIMIT=512 cannot hold'
+  ORKESTRA_MEMORY_LIMIT=0 doctor | grep -F 'ok      memory: not limited'
+  [[ -z $(compgen -G "/sys/fs/cgroup/*/orkestra-*-$$") ]]
+}
+
+# --- the dead ---------------------------------------------------------------------------------------------------
+
+@test "a group whose maker was killed is removed at the next start, with what is in it; a living one's is not" {
+  need_groups pids
+  export ORKESTRA_PROCESSES_LIMIT=100 ORKESTRA_SANDBOX=off
+  local maker groups before
+  # shellcheck disable=SC2016  # for the check's shell
+  printf 'setsid env -i bash -c "echo \\$\\$ >pid; exec sleep 1000" & until [[ -s pid ]]; do sleep 0.1; done; sleep 1000\n' >"$COMMAND"
+  "$SCRIPTS/SAFETY/check.sh" "$W" "$COMMAND" "$LOG" 60 3>&- &
+  maker=$!
+  wait_for_line "$W/tree/pid" '^[0-9]+$'
+  groups=$(compgen -G "/sys/fs/cgroup/*/orkestra-*-$maker")
+  bash -c 'source "$1/CORE/lib/boot.bash"; use SAFETY/cgroup; cgroup::sweep' sweep "$SCRIPTS"
+  kill -0 "$(<"$W/tree/pid")"
+  kill -KILL "$maker"
+  wait "$maker" || true
+  kill -0 "$(<"$W/tree/pid")" # the attack: it has outlived its maker
+  bash -c 'source "$1/CORE/lib/boot.bash"; use SAFETY/cgroup; cgroup::sweep' sweep "$SCRIPTS"
+  [[ -n $groups && ! -d $groups ]]
+  [[ -z $(cat "/proc/$(<"$W/tree/pid")/cmdline" 2>/dev/null) ]]
+}
