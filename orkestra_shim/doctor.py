@@ -59,7 +59,13 @@ def examine() -> list[Finding]:
     except OrkestraError as error:
         return [*found, Finding("settings", MISSING, error.message, error.hint)]
     found.append(Finding("settings", GOOD, f"home {home.folder}"))
-    found += [_sandbox(home, values), *_limits(home, values), _keys(home), *_space(home, values), *_agents(home, values)]
+    found += [
+        _sandbox(home, values),
+        *_limits(home, values),
+        _keys(home),
+        *_space(home, values),
+        *_agents(home, values),
+    ]
     return found
 
 
