@@ -263,7 +263,7 @@ missing +memory: ORKESTRA_MEMORY_LIMIT=512 cannot hold'
 @test "a group whose maker was killed is removed at the next start, with what is in it; a living one's is not" {
   need_groups pids
   export ORKESTRA_PROCESSES_LIMIT=100 ORKESTRA_SANDBOX=off
-  local maker groups before
+  local maker groups
   # shellcheck disable=SC2016  # for the check's shell
   printf 'setsid env -i bash -c "echo \\$\\$ >pid; exec sleep 1000" & until [[ -s pid ]]; do sleep 0.1; done; sleep 1000\n' >"$COMMAND"
   "$SCRIPTS/SAFETY/check.sh" "$W" "$COMMAND" "$LOG" 60 3>&- &
