@@ -190,7 +190,7 @@ checkout::settle() {
     read -r _ mode from to status <<<"$meta"
     printf '%s %s\t%s\0' "$mode" "$to" "$path" >&4
     checkout::_hash found "$path" "${#to}"
-    if [[ $found != "$from" && $found != "$to" ]]; then
+    if [[ $found != "$from" && $found != "$to" ]] && ! checkout::_begun "$path" "$from" "$to"; then
       CHECKOUT_EDITED=1
     elif [[ $status == D ]]; then
       gone+=("$path")
@@ -203,6 +203,24 @@ checkout::settle() {
   checkout::_remove "${gone[@]}"
   ((${#wanted[@]} == 0)) || printf '%s\0' "${wanted[@]}" | checkout::_git checkout-index -f -z --stdin
   checkout::_git update-index -q --refresh >/dev/null || : # says 1 where a person's edits differ
+}
+
+# checkout::_begun PATH BLOB...: whether the file is what a Git that was killed leaves of one of the blobs: it removes the
+# old file, makes the new one and writes it from its beginning, so far as whole pages. None of it is a person's.
+checkout::_begun() {
+  local path=$CHECKOUT_DIR/$1 name=$1 blob size
+  [[ -e $path || -L $path ]] || return 0
+  [[ -f $path && ! -L $path ]] || return 1
+  size=$(stat -c %s -- "$path")
+  ((size % 4096 == 0)) || return 1
+  shift
+  for blob in "$@"; do
+    [[ ! $blob =~ ^0+$ ]] || continue
+    # Git stops to write when cmp has seen enough.
+    if cmp --silent --bytes="$size" -- "$path" \
+      <(checkout::_git cat-file --filters --path="$name" "$blob" 2>/dev/null); then return 0; fi
+  done
+  return 1
 }
 
 # Removes tracked files that the change removes, and the folders that this leaves empty, as Git does.

@@ -2,10 +2,14 @@
 # Git as the framework runs it: no hooks, no drivers, no filters of an agent's choosing, hostile names refused, and
 # everything on disk before a ref says so (core.fsync: see the README's section on reliability).
 
+use log
+
 # Command lines and environments, set once; what git::project and its sisters put before their arguments.
 readonly GIT_SETTINGS=(-c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.protectHFS=true
   -c core.protectNTFS=true -c gc.auto=0 -c maintenance.auto=false -c submodule.recurse=false -c core.fsync=all
   -c core.fsyncMethod=batch -c safe.directory='*')
+
+readonly GIT_LOCK_TRIES=30 # of a tenth of a second: how long a living Git may take to move a ref
 
 # A person's or a machine's settings never change what a hash or a landing is; commits carry the user's identity.
 readonly GIT_AUTHOR="${ORKESTRA_AUTHOR_NAME:-Orkestra}" GIT_EMAIL="${ORKESTRA_AUTHOR_EMAIL:-orkestra@localhost}"
@@ -38,6 +42,27 @@ git::checkout() {
   local git_dir=$1 work_tree=$2
   shift 2
   git "${GIT_SETTINGS[@]}" --git-dir="$git_dir" --work-tree="$work_tree" "$@"
+}
+
+# git::own_ref REF NEW: one of our own refs, which one process at a time writes.
+git::own_ref() {
+  git::project update-ref "$@" 2>/dev/null && return
+  git::clear_locks "$1"
+  git::project update-ref "$@"
+}
+
+# git::clear_locks REF: the locks that a Git takes to move a ref last a moment. One that stands for seconds is that of a
+# Git that was killed, ours maybe, and nobody could move that ref any more.
+git::clear_locks() {
+  local lock tries
+  for lock in "$ORKESTRA_GIT_DIR/$1.lock" "$ORKESTRA_GIT_DIR/HEAD.lock"; do
+    for ((tries = 0; tries < GIT_LOCK_TRIES; ++tries)); do
+      [[ -e $lock ]] || continue 2
+      sleep 0.1
+    done
+    log::write warn "removed $lock, which a Git that was killed has left"
+    rm -f -- "$lock"
+  done
 }
 
 # git::head VAR: the commit that the project's branch is on.

@@ -17,24 +17,44 @@ land::commit() {
   fi
 }
 
-# The branch moves by compare-and-swap, or not at all. LAND_SWAPPED says whether it did.
-LAND_SWAPPED=''
+# The branch moves by compare-and-swap, or not at all. LAND_SWAPPED says whether it did: not Git's exit status, since a
+# Git that was killed may have moved it. LAND_WHY is what Git says where it cannot although the branch is still on OLD.
+LAND_SWAPPED='' LAND_WHY=''
 land::_swap() {
-  local old=$1 new=$2
-  LAND_SWAPPED=''
-  if git::project update-ref -m 'orkestra: land' "refs/heads/$ORKESTRA_BRANCH" "$new" "$old" 2>/dev/null; then
+  local old=$1 new=$2 now=''
+  LAND_SWAPPED='' LAND_WHY=''
+  if land::_update "$new" "$old" 2>/dev/null; then
     LAND_SWAPPED=1
+    return
   fi
+  git::head now
+  if [[ $now == "$old" ]]; then
+    git::clear_locks "refs/heads/$ORKESTRA_BRANCH"
+    LAND_WHY=$(land::_update "$new" "$old" 2>&1) || LAND_WHY=${LAND_WHY:-git update-ref failed}
+    git::head now
+  fi
+  if [[ $now == "$new" ]]; then LAND_SWAPPED=1; elif [[ $now != "$old" ]]; then LAND_WHY=''; fi
+}
+
+land::_update() {
+  git::project update-ref -m 'orkestra: land' "refs/heads/$ORKESTRA_BRANCH" "$@"
+}
+
+# Nothing has changed: the branch moved meanwhile, or cannot be moved at all.
+land::_not_moved() {
+  [[ -n $LAND_WHY ]] || exit "$LAND_MOVED"
+  die "$EX_CANNOT_WRITE" "the branch $ORKESTRA_BRANCH cannot be moved: ${LAND_WHY%%$'\n'*}" \
+    "see the space left and the rights of $ORKESTRA_GIT_DIR, then start again: nothing is lost"
 }
 
 land::move() {
   local head=$1 new=$2
   [[ -d $ORKESTRA_GIT_DIR/orkestra ]] || mkdir -p -- "$ORKESTRA_GIT_DIR/orkestra"
   land::recover # finds the checkout too; of a worker of this run that was killed, maybe
-  git::project update-ref "$LAND_INTENT" "$new"
+  git::own_ref "$LAND_INTENT" "$new"
   if [[ -z $CHECKOUT_DIR ]]; then
     land::_swap "$head" "$new"
-    [[ -n $LAND_SWAPPED ]] || exit "$LAND_MOVED"
+    [[ -n $LAND_SWAPPED ]] || land::_not_moved
     printf '%s\n' "$new"
     return
   fi
@@ -51,7 +71,7 @@ land::move() {
   if [[ -z $LAND_SWAPPED ]]; then
     checkout::update "$new" "$head"
     checkout::unlock
-    exit "$LAND_MOVED"
+    land::_not_moved
   fi
   checkout::commit_index
   printf '%s\n' "$new"
@@ -70,6 +90,7 @@ land::recover() {
   checkout::find_interrupted
   [[ -n $CHECKOUT_INTERRUPTED ]] || return 0
   read -r old new <"$CHECKOUT_GIT/orkestra-landing"
+  git::clear_locks "refs/heads/$ORKESTRA_BRANCH"
   git::head head
   if [[ $head == "$old" ]]; then
     checkout::settle "$new" "$old"

@@ -268,3 +268,63 @@ SH
   done
   ((step > 5))
 }
+
+# --- what a Git that was killed alone leaves ---
+
+@test "a lock on the branch, on HEAD or on our own ref that a killed Git has left keeps no landing" {
+  local lock head=$HEAD number=0
+  for lock in refs/heads/main HEAD refs/orkestra/landing; do
+    mkdir -p "$PROJECT/.git/refs/orkestra"
+    touch "$PROJECT/.git/$lock.lock"
+    run git -C "$PROJECT" commit -q --allow-empty -m 'a person, meanwhile'
+    [[ $status != 0 || $lock == refs/orkestra/landing ]]
+    head=$(head_of_project)
+    head=$(land move "$head" "$(a_change "$(tree_with "src/$((++number)).txt" new)")")
+    [[ $(head_of_project) == "$head" && ! -e $PROJECT/.git/$lock.lock && ! -e $PROJECT/.git/index.lock ]]
+  done
+  [[ -z $(status_of) ]]
+}
+
+@test "a Git that was killed when it had moved the branch has moved it" {
+  local new
+  mkdir -p "$PLACE/killed"
+  cat >"$PLACE/killed/git" <<SH
+#!/bin/bash
+"$(type -P git)" "\$@" || exit
+[[ " \$* " != *" update-ref "*" refs/heads/main "* ]] || kill -KILL "\$\$"
+SH
+  chmod +x "$PLACE/killed/git"
+  new=$(PATH=$PLACE/killed:$PATH land move "$HEAD" "$(a_change "$(tree_with src/a.txt new)")")
+  [[ $(head_of_project) == "$new" && -z $(status_of) && -e $PROJECT/src/a.txt ]]
+}
+
+@test "a file that a killed Git had begun to write is brought along; one that a person has cut is left" {
+  local change place size
+  mkdir -p "$PROJECT/src"
+  seq 1 9000 >"$PROJECT/src/long" && git -C "$PROJECT" add -A && git -C "$PROJECT" commit -qm long
+  HEAD=$(head_of_project)
+  blob=$(seq 2 9001 | git -C "$PROJECT" hash-object -w --stdin)
+  GIT_INDEX_FILE=$PLACE/i git -C "$PROJECT" read-tree "$HEAD"
+  GIT_INDEX_FILE=$PLACE/i git -C "$PROJECT" update-index --cacheinfo "100644,$blob,src/long"
+  change=$(a_change "$(GIT_INDEX_FILE=$PLACE/i git -C "$PROJECT" write-tree)")
+  for place in "$HEAD" "$change"; do
+    for size in gone 0 4096 8192; do
+      printf '%s %s\n' "$HEAD" "$change" >"$PROJECT/.git/orkestra-landing"
+      ln "$PROJECT/.git/orkestra-landing" "$PROJECT/.git/index.lock"
+      git -C "$PROJECT" update-ref refs/heads/main "$place"
+      rm "$PROJECT/src/long"
+      [[ $size == gone ]] || seq 2 9001 | head -c "$size" >"$PROJECT/src/long"
+      land recover
+      [[ -z $(status_of) ]] || {
+        echo "$size: $(status_of)"
+        false
+      }
+      git -C "$PROJECT" reset -q --hard "$HEAD"
+    done
+  done
+  printf '%s %s\n' "$HEAD" "$change" >"$PROJECT/.git/orkestra-landing"
+  ln "$PROJECT/.git/orkestra-landing" "$PROJECT/.git/index.lock"
+  seq 2 8000 >"$PROJECT/src/long"
+  land recover
+  [[ $(tail -1 "$PROJECT/src/long") == 8000 && $(status_of) == ' M src/long' ]]
+}
