@@ -81,12 +81,17 @@ keeper::take() {
   fi
   if [[ -s $added || $AT != "$base" ]]; then
     AT=''
-    hash=$(keeper::git write-tree) || hash=''
+    hash=$(keeper::git write-tree 2>/dev/null) || hash=$(keeper::tree_anew "$base") || hash=''
   fi
   unset GIT_OBJECT_DIRECTORY
   [[ -n $hash ]] || return "$EX_DATA"
   commit=$(keeper::agent_commit "$base") || return "$EX_DATA"
   RESULT="$hash $commit"
+}
+
+# The index of a take that was killed names objects that were in the quarantine alone: every file is looked at again.
+keeper::tree_anew() {
+  keeper::git read-tree "$1" && keeper::git add --all -- . && keeper::git write-tree
 }
 
 keeper::empty_quarantine() {

@@ -75,6 +75,17 @@ files_of() { git -C "$PROJECT" -c core.quotePath=false ls-tree -r --name-only "$
   [[ $TREE == "$first" && $FILES == 1 ]]
 }
 
+@test "what one that was killed had added, and not yet handed to the project, is taken again" {
+  workspace prepare "$W" "$BASE"
+  mkdir -p "$W/tree/deep" && echo work >"$W/tree/deep/file"
+  rm -rf "$W/tree/.git"
+  touch -d '1 minute ago' "$W/tree/deep/file" # one as young as the index would be looked at again
+  GIT_OBJECT_DIRECTORY=$W/quarantine GIT_ALTERNATE_OBJECT_DIRECTORIES=$PROJECT/.git/objects \
+    git --git-dir="$W/git" --work-tree="$W/tree" add -A
+  take
+  [[ $FILES == 1 && $(git -C "$PROJECT" cat-file -p "$TREE:deep/file") == work ]]
+}
+
 @test "file names of every kind are taken as they are" {
   workspace prepare "$W" "$BASE"
   cd "$W/tree"
