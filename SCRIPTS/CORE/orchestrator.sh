@@ -95,9 +95,12 @@ run::folders() {
 
 # Whether bubblewrap works here is found out anew for each run, and said once.
 run::look_at_sandbox() {
-  local why
+  local why status=0
   [[ $ORKESTRA_SANDBOX != off ]] || return 0
-  if why=$("$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" --probe 2>&1); then return; fi
+  why=$("$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" --probe 2>&1) || status=$?
+  ((status != 0)) || return 0
+  # Only where bubblewrap cannot work may agents do without it.
+  ((status == EX_UNAVAILABLE)) || die "$status" "${why#orkestra: }"
   [[ $ORKESTRA_SANDBOX == auto ]] || die "$EX_CONFIG" "ORKESTRA_SANDBOX is required, and ${why#orkestra: }"
   warn "agents run without a sandbox: ${why#orkestra: }"
 }
@@ -129,7 +132,7 @@ run::open_store() {
   # shellcheck disable=SC2034  # for store.bash
   STORE_ON_LOST=run::store_lost
   store::connect control
-  exec {BELL}<"$ORKESTRA_RUN/bell"
+  store::open BELL "$ORKESTRA_RUN/bell" r
 }
 
 # The store's own words are printed before it is gone; its exit is ours.
@@ -175,14 +178,14 @@ run::baseline() {
 # worker holds the pipe on which it asks the store from before it is born, the store rings with the number of its life
 # when nobody holds that pipe any more (the worker, and what it had begun), and only then it is waited for.
 run::worker() {
-  local number=$1
+  local number=$1 life
   store::ask worker "w$number" "$((++LIVES))"
-  exec 5>"$ORKESTRA_RUN/w$number.req"
+  store::open life "$ORKESTRA_RUN/w$number.req" w
   set -m
   setpriv --pdeathsig KILL -- "$ORKESTRA_SCRIPTS/CORE/worker.sh" "$number" </dev/null &
   PID_OF[$LIVES]=$! WORKER_OF[$LIVES]=$number
   set +m
-  exec 5>&-
+  exec {life}>&-
   run::look_at_clock
   BORN[$LIVES]=$NOW
 }

@@ -11,13 +11,24 @@ STORE_OUT='' STORE_IN='' STORE_SEQ=0
 STORE_REPLY=() # what the last answer held, unescaped, without number and status
 STORE_WORD=''  # ok, no or err
 
+# store::open VAR FIFO r|w: VAR becomes a descriptor on the FIFO. Bash waits there for somebody at the other end, for ever
+# where the store has just died: so we are that somebody until it is open, and what follows finds the end of the pipe.
+store::open() {
+  local -n _descriptor=$1
+  local spare
+  [[ -p $2 ]] || store::_lost
+  exec {spare}<>"$2"
+  if [[ $3 == w ]]; then exec {_descriptor}>"$2"; else exec {_descriptor}<"$2"; fi
+  exec {spare}>&-
+}
+
 # store::connect NAME: opens $ORKESTRA_RUN/NAME.req and .rep and says hello.
 store::connect() {
   trap '' PIPE
-  exec {STORE_OUT}>"$ORKESTRA_RUN/$1.req"
+  store::open STORE_OUT "$ORKESTRA_RUN/$1.req" w
   STORE_SEQ=1
-  printf '1\thello\n' >&"$STORE_OUT" || store::_lost
-  exec {STORE_IN}<"$ORKESTRA_RUN/$1.rep"
+  { printf '1\thello\n' >&"$STORE_OUT"; } 2>/dev/null || store::_lost
+  store::open STORE_IN "$ORKESTRA_RUN/$1.rep" r
   store::_read 1
 }
 
@@ -29,7 +40,7 @@ store::ask() {
     text::escape escaped "$field"
     line+=$'\t'$escaped
   done
-  printf '%s\n' "$line" >&"$STORE_OUT" || store::_lost
+  { printf '%s\n' "$line" >&"$STORE_OUT"; } 2>/dev/null || store::_lost
   store::_read "$STORE_SEQ"
 }
 
