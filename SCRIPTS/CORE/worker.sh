@@ -64,6 +64,8 @@ worker::workspace() {
 BASE_TREE='' BASE_OF_TREE=''
 worker::take() {
   worker::workspace take "$BASE"
+  # No fault of the agent's: its work stays in the workspace, and whoever has it next keeps it.
+  ((STATUS != EX_CANNOT_WRITE)) || die "$EX_CANNOT_WRITE" "$WORKSPACE_WHY" "free space, then start again: the work is kept"
   ((STATUS == 0)) || return 0
   read -r TREE OWN <<<"$RESULT"
   if [[ $TREE == '=' ]]; then
@@ -490,7 +492,7 @@ worker::again() {
 
 # worker::propose OUTCOME COMMIT: not the branch gets it, but a pull request, which the courier opens.
 worker::propose() {
-  git::project update-ref "refs/orkestra/proposals/$1" "$2"
+  git::own_ref "refs/orkestra/proposals/$1" "$2"
   store::ask proposed "$1" "$2"
   rm -f -- "$WORKSPACE/owner"
   worker::end_turn

@@ -14,10 +14,28 @@ die() {
   exit "$code"
 }
 
+readonly ERROR_ROOM=262144 # bytes: a disk with less is full
+
+# Most of what nobody expected is a disk: the first place of a run that cannot be written ends this process, with 73.
+error::_look_at_disks() {
+  local place
+  for place in "${ORKESTRA_PROJECT:-}" "${ORKESTRA_GIT_DIR:-}" "${ORKESTRA_RUNTIME:-}" "${ORKESTRA_WORKSPACES:-}" "${ORKESTRA_LOGS:-}"; do
+    [[ -n $place && -d $place ]] || continue
+    if printf '%*s' "$ERROR_ROOM" '' 2>/dev/null >"$place/.orkestra-room.$$"; then
+      rm -f -- "$place/.orkestra-room.$$"
+    else
+      rm -f -- "$place/.orkestra-room.$$" 2>/dev/null || : # it is said below
+      die "$EX_CANNOT_WRITE" "cannot write $place: its disk is full or read-only, or it belongs to somebody else" \
+        "mend that, then start again: nothing that landed is lost"
+    fi
+  done
+}
+
 # What nobody expected: one line for a person, the place for a developer.
 error::_trap() {
   local code=$1 line=$2 command=$3
   trap - ERR
+  error::_look_at_disks
   if [[ ${ORKESTRA_DEBUG:-} == 1 ]]; then
     printf 'orkestra: %s:%s: "%s" ended with %s\n' "${BASH_SOURCE[1]:-$0}" "$line" "$command" "$code" >&2
     local frame

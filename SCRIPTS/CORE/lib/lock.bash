@@ -18,7 +18,8 @@ lock::hold_project() {
   mkdir -p -- "$folder" 2>/dev/null || die "$EX_CANNOT_WRITE" "cannot write $ORKESTRA_GIT_DIR" "see its owner and rights"
   exec 9>>"$folder/run.lock" || die "$EX_CANNOT_WRITE" "cannot write $folder/run.lock" "see its owner and rights"
   if flock --nonblock 9; then LOCK_HELD=1; else lock::_look "$folder"; fi
-  [[ -z $LOCK_HELD ]] || printf '%s %s %(%Y-%m-%dT%H:%M:%S%z)T\n' "$$" "$HOSTNAME" -1 >"$folder/holder"
+  [[ -z $LOCK_HELD ]] || printf '%s %s %(%Y-%m-%dT%H:%M:%S%z)T\n' "$$" "$HOSTNAME" -1 2>/dev/null >"$folder/holder" \
+    || die "$EX_CANNOT_WRITE" "cannot write $folder/holder" "see the space left on its disk"
 }
 
 lock::_look() {

@@ -10,6 +10,9 @@ use log process git fresh keeper
 # shellcheck disable=SC2034  # the caller reads them
 WORKSPACE_STATUS=0 WORKSPACE_RESULT='' WORKSPACE_WHY=''
 
+# What Git says (LC_ALL=C) where the disk is to blame and not what is written to it.
+readonly WORKSPACE_DISK='No space left on device|Disk quota exceeded|Read-only file system|Input/output error'
+
 # workspace::_ends STATUS [RESULT [WHY]]
 # shellcheck disable=SC2034  # the caller reads them
 workspace::_ends() {
@@ -55,7 +58,7 @@ workspace::prepare() {
 workspace::_pin() {
   local name=refs/orkestra/workspaces/${1##*/} now=''
   [[ ! -f $ORKESTRA_GIT_DIR/$name ]] || IFS= read -r now <"$ORKESTRA_GIT_DIR/$name" || now=''
-  [[ $now == "$2" ]] || git::project update-ref "$name" "$2"
+  [[ $now == "$2" ]] || git::own_ref "$name" "$2"
 }
 
 workspace::_forget() {
@@ -78,9 +81,12 @@ workspace::_promote() {
 
 # workspace::take W BASE: WORKSPACE_RESULT is `TREE AGENT-COMMIT`; TREE is `=` where nothing has changed since BASE.
 workspace::take() {
-  local workspace=$1 base=$2 tree commit objects=()
+  local workspace=$1 base=$2 tree commit objects=() why
   keeper::ask "$workspace" take "$base"
-  if ((KEEPER_STATUS != 0)); then
+  if [[ $KEEPER_STATUS != 0 && $KEEPER_WHY =~ $WORKSPACE_DISK ]]; then
+    workspace::_ends "$EX_CANNOT_WRITE" '' "what the agent left cannot be written into $workspace: ${BASH_REMATCH[0]}"
+    return
+  elif ((KEEPER_STATUS != 0)); then
     workspace::_ends "$EX_DATA" '' "the workspace cannot be taken: $KEEPER_WHY"
     return
   fi
@@ -95,8 +101,13 @@ workspace::take() {
     objects+=("$commit")
   fi
   # shellcheck disable=SC2310  # its status is what is asked for
-  if ((${#objects[@]} > 0)) && ! workspace::_promote "$workspace" "$base" "${objects[@]}"; then
-    workspace::_ends "$EX_DATA" '' "what the agent left does not pass Git's own checks"
+  if ((${#objects[@]} > 0)) && ! workspace::_promote "$workspace" "$base" "${objects[@]}" 2>"$workspace/promoted"; then
+    why=$(<"$workspace/promoted")
+    if [[ $why =~ $WORKSPACE_DISK ]]; then
+      workspace::_ends "$EX_CANNOT_WRITE" '' "what the agent left cannot be written into the project: ${BASH_REMATCH[0]}"
+    else
+      workspace::_ends "$EX_DATA" '' "what the agent left does not pass Git's own checks"
+    fi
     return
   fi
   workspace::_ends 0 "$tree $commit"
@@ -174,6 +185,6 @@ workspace::keep() {
   parent=$base
   [[ $own == - ]] || parent=$own
   commit=$(git::project commit-tree -p "$parent" -m "orkestra: attempt $try at $task" "$tree")
-  git::project update-ref "refs/orkestra/attempts/$task/$try" "$commit"
+  git::own_ref "refs/orkestra/attempts/$task/$try" "$commit"
   workspace::_ends 0 "$commit"
 }

@@ -33,7 +33,8 @@ rootfs::_keep() {
   printf '%s\0' "$key" "$ROOTFS_BWRAP" "$ROOTFS_REASON" "$ROOTFS_CURE" "$ROOTFS_PATH" \
     "$ROOTFS_SETPRIV" "$ROOTFS_TIMEOUT" "$ROOTFS_ENV_PROGRAM" "${#ROOTFS_ENV[@]}" \
     "${#ROOTFS_NET_ARGS[@]}" ${ROOTFS_ENV[@]+"${ROOTFS_ENV[@]}"} ${ROOTFS_NET_ARGS[@]+"${ROOTFS_NET_ARGS[@]}"} \
-    "${ROOTFS_ARGS[@]}" >"$1.$$"
+    "${ROOTFS_ARGS[@]}" 2>/dev/null >"$1.$$" \
+    || die "$EX_CANNOT_WRITE" "cannot write $1" "see the space left on its disk, then start again"
   mv -f -- "$1.$$" "$1"
 }
 
