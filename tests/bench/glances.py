@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import machine
 from figures import Figure, Row
@@ -146,7 +147,7 @@ def rest(seconds: float, say: Callable[[str], None]) -> Row:
             begun, before = time.monotonic(), _woken(run.pid)
             time.sleep(seconds)
             taken, after = time.monotonic() - begun, _woken(run.pid)
-    processes = []
+    processes: list[dict[str, Any]] = []
     for process, (part, wakes, core) in after.items():
         was = before.get(process, (part, 0, 0.0))
         processes.append(
@@ -154,17 +155,13 @@ def rest(seconds: float, say: Callable[[str], None]) -> Row:
         )
     if not any(each["process"] == "orkestra_shim.store" for each in processes):
         raise Failed(f"no store among the processes of a run that rests: {processes}")
-    most = max(processes, key=lambda each: float(each["wakes"]))
-    core = sum(float(each["core"]) for each in processes)
+    most = max(processes, key=lambda each: each["wakes"])
+    core = sum(each["core"] for each in processes)
     say(f"rest: {most['process']} wakes most, {most['wakes']:.2f} times a second; {core:.2f} % of a core")
     figures = [
+        # What wakes once a second may do so eleven times in ten seconds.
         Figure(
-            "wakes",
-            f"wake-ups of {most['process']}, over {taken:.0f} s",
-            float(most["wakes"]),
-            "/s",
-            1.0,
-            "-",
+            "wakes", f"wake-ups of {most['process']}", most["wakes"], "/s", 1 + 1 / taken, f"{taken:.0f} s"
         ),
         Figure("core", f"{len(processes)} processes together", core, "%", 1.0, "a core"),
     ]
