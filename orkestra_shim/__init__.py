@@ -1,7 +1,7 @@
 """Orkestra's Python side: the command, the store, and what both need to read.
 
-The command: `cli`, `commands`, `session`; `create`, `adopt` (with `suggest`), `editing`, `board` (with
-`progress`; shown by `standing`, and since a time by `morning` with `clock`), `demo`, `doctor`, `verify`
+The command: `cli`, `commands`, `session`; `create`, `adopt` (with `suggest`), `editing` (`editor`), `board`
+(with `progress`; shown by `standing`, and since a time by `morning` with `clock`), `demo`, `doctor`, `verify`
 (with `landed`, `changes`, `findings`), `crontab`, and `scripts`, which hands over to Bash (`context` tells
 it where). `once` is what cron calls (with `tools`). `consistency` looks at a whole project; `mending` does
 what `doctor --fix` lists: `leftovers` in a project (a `place`; `processes`), and what is `abandoned`.

@@ -42,6 +42,21 @@ def _strings(value: object) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
+def folders(scripts: Path, config: Path) -> list[Path]:
+    """Where adapters stand: the user's own first."""
+    return [config / "agents", scripts / "AGENTS" / "adapters"]
+
+
+def adapters(places: list[Path]) -> dict[str, Path]:
+    """Every executable adapter by its name; the first folder that has one counts."""
+    found: dict[str, Path] = {}
+    for place in places:
+        for one in sorted(place.iterdir()) if place.is_dir() else ():
+            if os.access(one, os.X_OK) and one.is_file() and not name_problem(one.name):
+                found.setdefault(one.name, one)
+    return found
+
+
 class Agents:
     """Looked up by name, asked once a run; cooldowns are kept here."""
 
@@ -49,7 +64,7 @@ class Agents:
         self, scripts: Path, config: Path, keys: dict[str, str], clock: Callable[[], float] = time.time
     ) -> None:
         self._config = config
-        self._folders = [config / "agents", scripts / "AGENTS" / "adapters"]
+        self._folders = folders(scripts, config)
         self._programs = scripts / "AGENTS"
         self._keys = keys
         self._known: dict[str, Agent] = {}
@@ -64,15 +79,8 @@ class Agents:
 
     def _ask(self, name: str) -> Agent:
         agent = Agent(name)
-        adapter = next(
-            (
-                folder / name
-                for folder in self._folders
-                if os.access(folder / name, os.X_OK) and (folder / name).is_file()
-            ),
-            None,
-        )
-        if name_problem(name) or adapter is None:
+        adapter = None if name_problem(name) else adapters(self._folders).get(name)
+        if adapter is None:
             agent.problem = f"no adapter is called {name!r} (SCRIPTS/AGENTS/probe.sh shows what there is)"
             return agent
         agent.adapter = str(adapter)

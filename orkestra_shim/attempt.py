@@ -33,9 +33,12 @@ class Attempts:
         state = run.state(task.id)
         kept = here.git.commit(state.kept) if state.kept else None
         mode = "resume" if kept else "fresh"
+        start = 0 if kept or state.previous else int(task.raw.get("from_attempt", 0))
+        if start:
+            mode, kept = "from", here.git.commit(f"refs/orkestra/attempts/{task.id}/{start}")
         number = state.tries + 1
         place = Place(here.runtime / worker, here.workspaces / worker, here.project)
-        work = Work(task, number, agent, run.try_folder(task.id, number), place)
+        work = Work(task, number, agent, run.try_folder(task.id, number), place, start=start)
         try:
             tickets.for_task(run, work)
         except OrkestraError:
@@ -52,6 +55,14 @@ class Attempts:
         tree = self.run.here.objects.tree_of(wire.object_id(commit))
         self.run.event("based", work.task.id, work.number, base=commit)
         return (tree,)
+
+    def unmergeable(self, work: Work, paths: str) -> Reply:
+        """The kept work to begin from is in conflict with the branch: the agent gets its patch."""
+        run = self.run
+        run.event("unmergeable", work.task.id, work.number, attempt=work.start, paths=clean(paths)[:_SAID])
+        work.start, work.handed = 0, work.start
+        tickets.for_task(run, work)
+        return ()
 
     # --- the agent's work ----------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -222,6 +223,44 @@ def row_of(board: Board, name: str) -> dict[str, Any]:
     near = difflib.get_close_matches(name, board.rows, n=3)
     hint = f"perhaps: {', '.join(near)}" if near else "orkestra task list shows them"
     raise OrkestraError(EX_USAGE, f"{board.project.name} has no task '{printable(name[:80])}'", hint)
+
+
+def decided(seen: Board, name: str) -> str:
+    """The status of a task; what a run has decided and no record tells yet counts too."""
+    row, raw = row_of(seen, name), seen.document.tasks[seen.document.positions[name]].raw
+    if row["status"] == "pending":
+        state = TaskState()
+        for event in journal.replay(seen.project.path / journal.FILE, about=name):
+            state.apply(event)
+        if state.draft and not state.stale(raw):
+            return records.decided(raw, state.draft)[0]
+    return str(row["status"])
+
+
+def kept_attempts(found: Project, name: str) -> list[int]:
+    """The numbers of the attempts at a task whose work is kept."""
+    names = [kept["ref"].rsplit("/", 1)[-1] for kept in _kept(found, name)]
+    return sorted(int(number) for number in names if number.isdigit())
+
+
+def landing(session: Session, found: Project) -> set[str]:
+    """The tasks that a worker of this home's run is about to land."""
+    names = set()
+    for file in (session.home.runtime / found.id).glob("w*/now"):
+        try:
+            fields = file.read_text(encoding="utf-8", errors="replace").split("\t")
+        except OSError:
+            continue
+        if len(fields) > 3 and fields[3] == "land":
+            names.add(fields[0])
+    return names
+
+
+def let_land(session: Session, found: Project, names: Iterable[str]) -> None:
+    """Waits for landings of these tasks that are under way; later ones see what the queue says now."""
+    if landing(session, found) & set(names):
+        with files.locked(git_folder(found) / "orkestra" / "landing.lock"):
+            pass
 
 
 def _kept(found: Project, name: str) -> list[dict[str, str]]:

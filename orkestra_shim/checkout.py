@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
-from . import jsonfile
+from . import files, jsonfile
 from .errors import EX_DATA, OrkestraError
 from .plumbing import Git
 
@@ -25,6 +26,12 @@ class Checkout:
         except OSError:
             return False
         return head == f"ref: refs/heads/{self.branch}"
+
+    def queue_lock(self) -> contextlib.AbstractContextManager[None]:
+        """Held by whoever replaces the queue file, from reading it on."""
+        folder = self._git.git_dir / "orkestra"
+        files.make_folder(folder)
+        return files.locked(folder / "queue.lock")
 
     def read(self, file: str) -> tuple[bytes, str]:
         """(bytes, a name for errors) of a file of the project. Raises OrkestraError 65 when there is none."""

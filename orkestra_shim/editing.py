@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import board, project, queue
-from orkestra_shim.errors import EX_USAGE, OrkestraError
-from orkestra_shim.files import locked, make_folder, write_atomic
+from orkestra_shim import board, jsonfile, project, queue
+from orkestra_shim.errors import EX_CANNOT_WRITE, EX_USAGE, OrkestraError
+from orkestra_shim.files import replace_known
 from orkestra_shim.jsonfile import dump
 from orkestra_shim.project import Project
 from orkestra_shim.text import printable
 
+Raw = dict[str, Any]
+_TRIES = 20  # an editor saves in just that moment: read anew, and once more
 
-def _edit(found: Project, change: Callable[[dict[str, Any]], str]) -> str:
-    """Applies `change` to the queue under a lock, checks the whole result and replaces the file."""
-    if not board.checkout(found).on_branch():
+
+def _edit(found: Project, change: Callable[[Raw], str]) -> str:
+    """Applies `change` to the queue under a lock, checks the whole result and replaces the file.
+
+    The lock keeps commands and a run apart; an editor knows nothing of it, so what it saves meanwhile
+    is seen and kept.
+    """
+    checkout = board.checkout(found)
+    if not checkout.on_branch():
         raise OrkestraError(
             EX_USAGE,
             f"the checkout {printable(found.path)} is on another branch than {printable(found.branch)}",
             f"there the queue is not this project's; first: git switch {printable(found.branch)}",
         )
-    folder = board.git_folder(found) / "orkestra"
-    make_folder(folder)
-    with locked(folder / "queue.lock"):
-        path = found.path / project.QUEUE
-        top = queue.read(path).top
-        name = change(top)
-        data = dump(top)
-        _check(data, path)
-        write_atomic(path, data)
-    return name
+    path = found.path / project.QUEUE
+    with checkout.queue_lock():
+        for _ in range(_TRIES):
+            before = jsonfile.read_bytes(path)
+            top = queue.Document(jsonfile.decode(before, str(path)), str(path)).top
+            name = change(top)
+            data = dump(top)
+            _check(data, path)
+            if data == before or replace_known(path, data, before.__eq__):
+                return name
+    raise OrkestraError(
+        EX_CANNOT_WRITE, f"{printable(path)} is being saved again and again by somebody else", "try it again"
+    )
 
 
 def _check(data: bytes, path: Path) -> None:
@@ -45,10 +56,10 @@ def _check(data: bytes, path: Path) -> None:
         ) from error
 
 
-def add(found: Project, fields: dict[str, Any]) -> str:
+def add(found: Project, fields: Raw) -> str:
     """Appends a task; a missing id is made. Returns the id."""
 
-    def change(top: dict[str, Any]) -> str:
+    def change(top: Raw) -> str:
         tasks = top["tasks"]
         taken = [raw["id"] for raw in tasks]
         name = fields.get("id") or queue.new_id(taken)
@@ -65,7 +76,7 @@ def add(found: Project, fields: dict[str, Any]) -> str:
 def accept(found: Project, name: str) -> str:
     """Makes a proposed task one that runs."""
 
-    def change(top: dict[str, Any]) -> str:
+    def change(top: Raw) -> str:
         raw = _find(top, name)
         if raw.get("status") != "proposed":
             raise OrkestraError(
@@ -77,23 +88,77 @@ def accept(found: Project, name: str) -> str:
     return _edit(found, change)
 
 
-def retry(found: Project, name: str, outcome: str | None, note: str) -> str:
-    """Puts a task back to work: outcomes up to `outcome` no longer count. The note is for the agent."""
+def edit(found: Project, name: str, fields: Raw, unset: Sequence[str] = ()) -> None:
+    """Sets fields of a task, and takes others away."""
 
-    def change(top: dict[str, Any]) -> str:
+    def change(top: Raw) -> str:
         raw = _find(top, name)
-        raw["status"] = "pending"
-        raw.pop("reason", None)
-        if outcome:
-            raw["reopened"] = outcome
-        if note:
-            raw["note"] = note
+        raw.update(fields)
+        for key in unset:
+            raw.pop(key, None)
         return name
 
-    return _edit(found, change)
+    _edit(found, change)
 
 
-def _find(top: dict[str, Any], name: str) -> dict[str, Any]:
+def replace(found: Project, before: Raw, after: Raw) -> None:
+    """A task as a person rewrote it. Raises 64 when somebody else has changed it since it was `before`."""
+
+    def change(top: Raw) -> str:
+        raw = _find(top, before["id"])
+        if raw != before:
+            raise OrkestraError(
+                EX_USAGE, f"nothing was changed: {before['id']} has been changed by somebody else meanwhile"
+            )
+        raw.clear()
+        raw.update(after)
+        return str(after["id"])
+
+    _edit(found, change)
+
+
+def cancel(found: Project, names: Sequence[str], why: str) -> None:
+    """Gives tasks up, all of them or none."""
+
+    def change(top: Raw) -> str:
+        for name in names:
+            raw = _find(top, name)
+            raw["status"] = "cancelled"
+            raw.pop("reason", None)
+            if why:
+                raw["reason"] = why
+        return ""
+
+    _edit(found, change)
+
+
+def retry(
+    found: Project, name: str, outcome: dict[str, Any] | None, note: str, agent: str, attempt: int
+) -> None:
+    """Puts a task back to work: outcomes up to `outcome`, and what no record tells yet, no longer count.
+
+    The note is for the agent; an earlier one stays for a task that failed, and not for one that has
+    landed since. `attempt`: whose kept work is the start, 0 for none.
+    """
+
+    def change(top: Raw) -> str:
+        raw = _find(top, name)
+        raw["status"] = "pending"
+        raw["retried"] = int(raw.get("retried", 0)) + 1
+        over = ["reason", "from_attempt"]
+        if outcome:
+            raw["reopened"] = outcome["id"]
+            over += ["note"] * (outcome.get("decision") in ("landed", "answered", "undone"))
+        for key in over:
+            raw.pop(key, None)
+        given = {"note": note, "agent": agent, "from_attempt": attempt}
+        raw.update({key: value for key, value in given.items() if value})
+        return name
+
+    _edit(found, change)
+
+
+def _find(top: Raw, name: str) -> Raw:
     for raw in top["tasks"]:
         if isinstance(raw, dict) and raw.get("id") == name:
             return raw

@@ -56,6 +56,10 @@ class Edits:
         self._deferred = any(
             name in new.positions and new.tasks[new.positions[name]].raw != old[name].raw for name in locked
         )
+        for name in locked & new.positions.keys():
+            raw = new.tasks[new.positions[name]].raw
+            if raw.get("status") == "cancelled":
+                self.run.drop(name, "cancelled", str(raw.get("reason") or ""))
         if missing or self._deferred:
             # Checked as a whole once more: an edge of what stays may meet an edge of what is new.
             del new  # a queue of 100,000 tasks need not stand in memory three times
@@ -82,9 +86,9 @@ class Edits:
     def _status(self, old: Task | None, new: Task) -> tuple[str, str]:
         if old is None:
             return self.run.first_status(new)
-        told = any(old.raw.get(key) != new.raw.get(key) for key in ("status", "reopened"))
-        if told and old.status != "in_progress":
-            if new.raw.get("reopened") != old.raw.get("reopened"):
+        again = any(old.raw.get(key) != new.raw.get(key) for key in ("reopened", "retried"))
+        if (again or old.raw.get("status") != new.raw.get("status")) and old.status != "in_progress":
+            if again:
                 self.run.event("reopened", new.id)
             return self.run.first_status(new)
         return old.status, old.reason

@@ -29,7 +29,8 @@ class Endings:
     def put_back(self, work: Work, hold: bool = False) -> None:
         """The task is pending again; `hold`: but not given out before something changed."""
         work.done = True
-        self.run.queue.set_status(work.task, "pending")
+        status, reason = work.dropped or ("pending", "")
+        self.run.queue.set_status(work.task, status, reason)
         self.run.queue.hold(work.task, hold)
 
     def fail(self, work: Work, why: str) -> Reply:
@@ -74,9 +75,11 @@ class Endings:
         """The worker is gone. What it had landed counts, the rest is put back."""
         if work.recording:
             self.run.ledger.open.pop(work.outcome, None)
+            work.done = True
             self.run.sync()
         if work.task.status == "in_progress":
-            self.run.event("interrupted", work.task.id, work.number)
+            why = f"{work.dropped[0]} by a person" if work.dropped else "its worker is gone"
+            self.run.event("interrupted", work.task.id, work.number, why=why)
             self.put_back(work)
 
     def _reason(self, why: str) -> str:
@@ -102,7 +105,8 @@ class Endings:
         draft = self.outcome(work, decision, why)
         if run.project.land == "pr":  # it may be long before a record holds it: it has its name from now on
             draft["id"] = run.ledger.take_outcome()
-        run.event("outcome-drafted", work.task.id, work.number, durable=True, draft=draft)
+        retried = {"retried": int(work.task.raw.get("retried", 0))}
+        run.event("outcome-drafted", work.task.id, work.number, durable=True, draft=draft, **retried)
         status = {"answered": "completed"}.get(decision, decision)
         run.queue.set_status(work.task, status, "" if status == "completed" else why)
         run.queue.hold(work.task, False)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .errors import EX_CANNOT_WRITE, OrkestraError
@@ -46,6 +47,52 @@ def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, sync: bool = 
             _sync_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from None
+
+
+def replace_known(path: Path, data: bytes, known: Callable[[bytes], bool]) -> bool:
+    """Replace path by data, durably, if what stands there is `known`; whoever calls holds a lock on it.
+
+    The old file is looked at after it has been swapped out, so that an editor that saves in just that
+    moment loses nothing: its version goes back, and the answer is False. Raises 73.
+    """
+    spare = path.with_name(f".{path.name}.orkestra")
+    try:
+        with os.fdopen(
+            os.open(spare, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o644), "wb"
+        ) as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _exchange_or_rename(spare, path, known)
+        if spare.exists() and not known(spare.read_bytes()):
+            exchange(spare, path)
+            if spare.read_bytes() != data:  # saved once more in between
+                exchange(spare, path)
+            return False
+        _sync_folder(path.parent)
+        return True
+    except _Unknown:
+        return False
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        spare.unlink(missing_ok=True)
+
+
+class _Unknown(Exception):
+    pass
+
+
+def _exchange_or_rename(spare: Path, path: Path, known: Callable[[bytes], bool]) -> None:
+    """Where a file system cannot exchange (NFS), the look comes first."""
+    try:
+        exchange(spare, path)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS):
+            raise
+        if not known(path.read_bytes()):
+            raise _Unknown from None
+        os.replace(spare, path)
 
 
 def exchange(one: Path, other: Path) -> None:

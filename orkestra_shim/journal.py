@@ -81,8 +81,12 @@ class Journal:
         os.close(self._fd)
 
 
-def replay(path: Path, start: int = 0) -> Iterator[dict[str, Any]]:
-    """Every event from byte offset start on; lines that are not whole objects (a crash) are passed over."""
+def replay(path: Path, start: int = 0, about: str = "") -> Iterator[dict[str, Any]]:
+    """Every event from byte offset start on; lines that are not whole objects (a crash) are passed over.
+
+    `about`: only those of the task with that id, which spares reading the others.
+    """
+    mark = f'"task":"{about}"'.encode() if about else b""
     try:
         file = open(path, "rb")  # noqa: SIM115  # closed below; only the opening may fail quietly
     except FileNotFoundError:
@@ -92,8 +96,8 @@ def replay(path: Path, start: int = 0) -> Iterator[dict[str, Any]]:
     with file:
         file.seek(start)
         for line in file:
-            event = _event(line)
-            if event is not None:
+            event = _event(line) if mark in line else None
+            if event is not None and (not about or event.get("task") == about):
                 yield event
 
 

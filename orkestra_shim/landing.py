@@ -29,6 +29,10 @@ class Landings:
         change goes (`branch`, or `pr`), and the head that is meant.
         """
         self.run.sync()
+        self.run.edits.take_in(now=True)
+        if work.dropped:
+            self.endings.interrupted(work)
+            return ("dropped",)
         way, ledger = self.run.project.land, self.run.ledger
         work.outcome = ledger.take_outcome() if way == "pr" else ledger.next_outcome()
         message = ""
@@ -235,8 +239,9 @@ def checkpoint(raw: dict[str, Any], status: str, reason: str) -> dict[str, Any]:
     status = "pending" if status == "in_progress" else status
     reason = reason if status in ("failed", "needs_human") else str(raw.get("reason") or "")
     reason = "" if status in ("pending", "completed") else reason
-    if raw.get("status", "pending") == status and str(raw.get("reason") or "") == reason:
+    over = {"reason"} | ({"note", "from_attempt"} if status == "completed" else set())
+    said = raw.get("status", "pending"), str(raw.get("reason") or "")
+    if said == (status, reason) and not (over - {"reason"}) & raw.keys():
         return raw
-    new = {**raw, "status": status}
-    new.pop("reason", None)
+    new = {key: value for key, value in raw.items() if key not in over} | {"status": status}
     return {**new, "reason": reason} if reason else new

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import os
 import selectors
 import signal
@@ -26,6 +27,7 @@ class Client:
         self.work: Work | None = None
         self.ended = False  # its last task was put back or recorded: a late word about it is no error
         self.claim = ""  # number of a claim that waits for an answer
+        self._process = -1  # a descriptor of the process that asks
         self._in, self.out = b"", b""
         self._skipping = False
         self.paths = [folder / f"{name}.req", folder / f"{name}.rep"]
@@ -58,6 +60,17 @@ class Client:
         self._in = rest
         return lines
 
+    def meet(self, number: str) -> None:
+        """Remember the process that asks: by a descriptor, which never comes to mean another one."""
+        with contextlib.suppress(OSError):
+            self._process = os.pidfd_open(wire.number(number))
+
+    def poke(self) -> None:
+        """Tell the process that what it does is not wanted any more; one that has ended needs no telling."""
+        if self._process >= 0:
+            with contextlib.suppress(OSError):
+                signal.pidfd_send_signal(self._process, signal.SIGUSR1)
+
     def write(self) -> bool:
         """Send what the pipe takes; True when all is sent."""
         while self.out:
@@ -75,8 +88,9 @@ class Client:
         """Both pipes away: a client that still waits for an answer sees the end."""
         for path in self.paths:
             path.unlink(missing_ok=True)
-        os.close(self.fd)
-        os.close(self.reply_fd)
+        for fd in (self.fd, self.reply_fd, self._process):
+            if fd >= 0:
+                os.close(fd)
 
 
 class Loop(abc.ABC):

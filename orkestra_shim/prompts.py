@@ -40,8 +40,14 @@ def render(template: str, **values: Any) -> str:
     return str(_template(template).render(mark=marker(), **values))
 
 
-def for_task(task: Task, project: str, check: str, feedback: str, previous: bool, rules: str) -> str:
-    """What the agent of a task is told. `previous`: a patch of its own is handed over; `rules`: AGENTS.md."""
+def for_task(
+    task: Task, project: str, check: str, feedback: str, previous: bool, start: int, rules: str
+) -> str:
+    """What the agent of a task is told.
+
+    `previous`: the patch of an earlier attempt is handed over; `start`: the attempt whose work is in the
+    folder already, 0 for none; `rules`: AGENTS.md.
+    """
     raw = task.raw
     told = {
         "id": task.id,
@@ -58,6 +64,7 @@ def for_task(task: Task, project: str, check: str, feedback: str, previous: bool
         check=check,
         feedback=feedback,
         previous=previous,
+        start=start,
         note=str(raw.get("note") or ""),
         rules=rules,
         task=told,

@@ -110,7 +110,10 @@ class Branch:
         return self.outcomes[self.last_outcome]["sha256"] if self.outcomes else None
 
     def add(self, outcome: dict[str, Any]) -> None:
-        """Take in an outcome that the branch holds now."""
+        """Take in an outcome that the branch holds now; they come in order of their numbers.
+
+        Undoing an earlier landing of a task leaves its newest one as it is.
+        """
         number = parse_id(outcome["id"])[1]
         self.outcomes[number] = outcome
         before = before_it(outcome)
@@ -120,7 +123,12 @@ class Branch:
         if outcome["sha256"] not in self.named:
             self.ends[outcome["sha256"]] = outcome["id"]
         task = str(outcome.get("task"))
-        if task not in self.by_task or parse_id(self.by_task[task]["id"])[1] <= number:
+        last = self.by_task.get(task)
+        if last is None:
+            self.by_task[task] = outcome
+            return
+        of_another = last.get("decision") == "landed" and last["id"] != outcome.get("undoes")
+        if parse_id(last["id"])[1] <= number and (outcome.get("decision") != "undone" or not of_another):
             self.by_task[task] = outcome
 
 
@@ -138,6 +146,7 @@ def read_branch(git: Git, commit: str, known: Branch | None = None) -> Branch:
     Raises 65 for a record that cannot be read or has no hash (verify says the rest).
     """
     branch = Branch(commit)
+    found: dict[int, dict[str, Any]] = {}
     wanted: list[tuple[str, str]] = []
     for path, (_, blob) in git.tree(commit, VOTES, OUTCOMES).items():
         if path.endswith("/.gitattributes"):
@@ -148,7 +157,7 @@ def read_branch(git: Git, commit: str, known: Branch | None = None) -> Branch:
         if kind == "vote":
             branch.votes.add(number)
         elif known is not None and number in known.outcomes:
-            branch.add(known.outcomes[number])
+            found[number] = known.outcomes[number]
         else:
             wanted.append((path, blob))
     for (path, _), (_, _, data) in zip(wanted, git.blobs(blob for _, blob in wanted), strict=True):
@@ -157,7 +166,9 @@ def read_branch(git: Git, commit: str, known: Branch | None = None) -> Branch:
             raise OrkestraError(
                 EX_DATA, f"{path}: it has no sha256", "orkestra verify says what else is wrong"
             )
-        branch.add(outcome)
+        found[parse_id(outcome["id"])[1]] = outcome
+    for number in sorted(found):
+        branch.add(found[number])
     return branch
 
 
@@ -168,15 +179,20 @@ def status_of(raw: dict[str, Any], outcome: dict[str, Any] | None) -> tuple[str,
     """
     written = str(raw.get("status") or "pending")
     if outcome is not None and not is_reopened(raw, outcome):
-        status = STATUS.get(str(outcome.get("decision")), "needs_human")
-        if status in ("failed", "needs_human") and written == "cancelled":
-            return "cancelled", str(raw.get("reason") or "")
-        return status, "" if status == "completed" else str(outcome.get("why") or "")
+        return decided(raw, outcome)
     if written in ("completed", "in_progress"):
         return "pending", ""
     if outcome is not None and written in ("failed", "needs_human"):
         return "pending", ""  # the checkpoint of an outcome that was reopened since
     return written, str(raw.get("reason") or "")
+
+
+def decided(raw: dict[str, Any], outcome: dict[str, Any]) -> tuple[str, str]:
+    """(status, reason) by an outcome that counts; a person may give up what failed."""
+    status = STATUS.get(str(outcome.get("decision")), "needs_human")
+    if status in ("failed", "needs_human") and raw.get("status") == "cancelled":
+        return "cancelled", str(raw.get("reason") or "")
+    return status, "" if status == "completed" else str(outcome.get("why") or "")
 
 
 def is_reopened(raw: dict[str, Any], outcome: dict[str, Any]) -> bool:

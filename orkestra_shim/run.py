@@ -52,11 +52,24 @@ class Run:
         self.draining = False
         self.held_tried: dict[str, float] = {}
         self._only()
-        for name in [
-            name for name, state in self.states.items() if state.draft and self._is_recorded(name, state)
-        ]:
-            self.states[name].draft = None
+        for name, state in self.states.items():
+            task = self.queue.get(name)
+            if task is not None and state.stale(task.raw):
+                self.event("reopened", name)
+            elif state.draft and self._is_recorded(name, state):
+                state.draft = None
         self.remote = Remote(self)
+
+    def look(self, now: bool = False) -> None:
+        """What people did meanwhile, to the branch and to the queue; at most once a second unless `now`."""
+        if now or self.edits.file.due() == 0:
+            if not self.ledger.open:  # what lands just now is told by the worker that lands it
+                self.sync()
+            self.edits.take_in(now=True)
+
+    def drop(self, name: str, status: str, reason: str) -> None:
+        """A person decided over a task in a worker's hands: the worker is told, and lands nothing of it."""
+        self.works[name].dropped = self.works[name].dropped or (status, reason)
 
     def sync(self) -> None:
         """Take in records that the branch holds without our having been told (a worker died there)."""
@@ -72,13 +85,17 @@ class Run:
             self._came(self.branch.outcomes[number])
 
     def _came(self, outcome: dict[str, Any]) -> None:
-        """An outcome is on the branch without a landing of this run: a merged one, or a worker died there."""
+        """An outcome is on the branch and this run did not land it: a merge, a person, a worker that died."""
         self.ledger.saw("outcome", records.parse_id(outcome["id"])[1])
         task = self.queue.get(str(outcome.get("task")))
         if task is None or records.is_reopened(task.raw, outcome):
             return
         self.event("recorded", task.id, durable=True, outcome=outcome["id"], head=self.branch.head)
-        self.queue.set_status(task, *records.status_of(task.raw, self.branch.by_task[task.id]))
+        status, reason = records.status_of(task.raw, self.branch.by_task[task.id])
+        if task.status == "in_progress" and not self.works[task.id].done:
+            self.drop(task.id, status, reason)
+        else:
+            self.queue.set_status(task, status, reason)
 
     # --- what was before -----------------------------------------------------------------------------------
 
@@ -138,8 +155,10 @@ class Run:
                 return told[0], told[1]
             self.event("reopened", task.id)
             open_draft = None
-        if open_draft and (outcome is None or records.is_reopened(task.raw, outcome)):
-            return records.STATUS[open_draft["decision"]], str(open_draft["why"])
+        if outcome is not None and not records.is_reopened(task.raw, outcome):
+            open_draft = None
+        if state and open_draft and not state.stale(task.raw):
+            return records.decided(task.raw, open_draft)
         status = records.status_of(task.raw, outcome)
         if state and status[0] == "completed":
             self.states[task.id] = TaskState(tries=state.tries, proposals=state.proposals)

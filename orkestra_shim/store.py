@@ -33,6 +33,7 @@ from .surroundings import Surroundings
 from .work import Place, Reply
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,31}\Z")
+_LANDING = ("record", "landed", "held")  # once its number is drawn a task lands, or waits
 Handler = tuple[Callable[..., Reply], int, int]
 
 
@@ -49,6 +50,7 @@ class Server(Loop):
         steps, ends, lands = self.attempts, self.endings, self.landings
         self.worker_verbs: dict[str, Handler] = {
             "base": (steps.base, 1, 1),
+            "unmergeable": (steps.unmergeable, 1, 1),
             "worked": (steps.worked, 2, 4),
             "taken": (steps.taken, 2, 2),
             "checked": (steps.checked, 3, 3),
@@ -66,7 +68,7 @@ class Server(Loop):
             "settled": (ends.settled, 0, 0),
         }
         self.control_verbs: dict[str, Handler] = {
-            "hello": (lambda: (), 0, 0),
+            "hello": (lambda *_: (), 0, 1),
             "worker": (self._worker, 2, 2),
             "plan": (self._plan, 0, 0),
             "drain": (self._drain, 0, 0),
@@ -120,6 +122,9 @@ class Server(Loop):
             self._count(handler, verb, fields)
             return handler[0](*fields) if handler else ()
         if verb == "hello":
+            self._count((self._bye, 0, 1), verb, fields)
+            for process in fields:
+                client.meet(process)
             return ()
         if client.name == COURIER and verb == "back":
             self._count((self._bye, 1, 1), verb, fields)
@@ -137,7 +142,11 @@ class Server(Loop):
             if client.ended and verb in ("failed", "released"):
                 return ("kept",)
             raise OrkestraError(EX_DATA, f"{verb}: this worker holds no task")
-        reply = handler[0](client.work, *fields) if handler else ()
+        if client.work.dropped and verb not in _LANDING:
+            self.endings.interrupted(client.work)
+            reply: Reply = ("dropped",)
+        else:
+            reply = handler[0](client.work, *fields) if handler else ()
         if client.work.done:
             self.run.edits.look_again()
             client.work, client.ended = None, True
@@ -163,13 +172,13 @@ class Server(Loop):
                 self.endings.interrupted(work)
         client.claim = seq
         (self.run.here.runtime / client.name / "now").unlink(missing_ok=True)  # it is at nothing
-        self.run.edits.take_in(now=True)
+        self.run.look(now=True)
 
     def timeout(self) -> float | None:
-        """Seconds to the next reason to wake up: none at all unless a claim waits."""
+        """Seconds to the next reason to wake up: none at all unless somebody works or waits for work."""
         courier = self.clients.get(COURIER)
         due = self.run.remote.due() if courier and courier.claim else None
-        if not any(client.claim for client in self._workers()):
+        if not any(client.claim or client.work for client in self._workers()):
             return due
         times = [] if due is None else [due]
         times += [max(self.run.edits.file.due(), 0.05)]
@@ -178,13 +187,14 @@ class Server(Loop):
         return min(times)
 
     def idle(self) -> None:
-        """Answer the claims that can be answered."""
+        """See what people did meanwhile, then answer the claims that can be answered."""
         self._send_courier()
-        waiting = [client for client in self._workers() if client.claim]
-        if not waiting:
-            return
-        self.run.edits.take_in()
-        for client in waiting:
+        self.run.look()
+        for client in self._workers():
+            if client.work is not None and client.work.dropped and not client.work.told:
+                client.work.told = True
+                client.poke()
+        for client in [client for client in self._workers() if client.claim]:
             reply = self._next_for(client)
             if reply is None:
                 return

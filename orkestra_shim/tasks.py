@@ -146,6 +146,8 @@ CHECKS: dict[str, Callable[[str, object], None]] = {
     "status": _one_of(STATUSES),
     "allow_empty": _flag,
     "reopened": _reopened,
+    "retried": _integer(1, 999_999),
+    "from_attempt": _integer(1, 999_999),
     "reason": _text,
     "note": _text,
 }

@@ -24,6 +24,7 @@ class TaskState:
     votes: list[dict[str, Any]] = field(default_factory=list)
     cost: dict[str, int] = field(default_factory=lambda: {"usd_micros": 0, "tokens": 0, "seconds": 0})
     draft: dict[str, Any] | None = None  # an outcome without a change that no record holds yet
+    retried: int = 0  # how often a person had put the task back to work when that was decided
     proposal: dict[str, Any] | None = None  # a change that waits for the merge of its pull request
     proposals: int = 0  # all that there ever were: each has a branch of its own
 
@@ -78,7 +79,11 @@ class TaskState:
         self.votes.append({key: event.get(key) for key in ("vote", "try", "decision", "patch_id")})
 
     def _outcome_drafted(self, event: dict[str, Any]) -> None:
-        self.draft = event.get("draft")
+        self.draft, self.retried = event.get("draft"), int(event.get("retried", 0))
+
+    def stale(self, raw: dict[str, Any]) -> bool:
+        """Whether a person has put the task back to work since it was decided."""
+        return self.draft is not None and self.retried < int(raw.get("retried", 0))
 
     def _proposed(self, event: dict[str, Any]) -> None:
         self._settle(event)
@@ -110,7 +115,7 @@ class TaskState:
         found: tuple[str, str, str] | None = None
         if self.draft and self.draft.get("id"):
             draft = self.draft
-            found = records.STATUS[str(draft["decision"])], str(draft["why"]), str(draft["id"])
+            found = *records.decided(raw, draft), str(draft["id"])
         elif self.proposal:
             found = "needs_human", proposal_reason(self.proposal), str(self.proposal["outcome"])
         return None if found is None or records.is_reopened(raw, {"id": found[2]}) else found

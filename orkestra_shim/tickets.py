@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import committee, files, prompts
 from .agents import Agent, Agents
+from .plumbing import DIFF
 from .tasks import DEFAULT_TIMEOUT
 from .work import Place
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 BALLOTS = "ballots"  # tickets of reviewers, in the worker's own
 BALLOT_TIMEOUT = 600
+_PATCH_LIMIT = 8 << 20  # bytes of an earlier change that are handed over
 Exchange = dict[str, bytes | str]  # files that the agent gets to see, by name
 
 
@@ -56,8 +58,10 @@ def check_of(run: Run, work: Work) -> str:
 def _task_exchange(run: Run, work: Work, check: str) -> Exchange:
     task, state = work.task, run.state(work.task.id)
     feedback = prompts.render("feedback.md.j2", why=state.why, detail=state.detail) if state.why else ""
-    previous = _previous_patch(run, task.id, state.previous)
-    prompt = prompts.for_task(task, run.project.name, check, feedback, previous is not None, _rules(run))
+    previous = _previous_patch(run, task.id, state.previous or work.handed)
+    prompt = prompts.for_task(
+        task, run.project.name, check, feedback, previous is not None, work.start, _rules(run)
+    )
     exchange: Exchange = {
         "prompt.md": run.redact(prompt),
         "task.json": json.dumps(task.raw, ensure_ascii=False, indent=2).encode("utf-8", "replace"),
@@ -74,7 +78,13 @@ def _task_exchange(run: Run, work: Work, check: str) -> Exchange:
 def _previous_patch(run: Run, task: str, number: int) -> bytes | None:
     if not number:
         return None
-    return files.read_bounded(run.attempts_folder / task / str(number) / "diff.patch", 8 << 20)
+    patch = files.read_bounded(run.attempts_folder / task / str(number) / "diff.patch", _PATCH_LIMIT)
+    if patch is not None:
+        return patch
+    # The logs stay where they were written; a mirror has the kept work alone.
+    git, kept = run.here.git, f"refs/orkestra/attempts/{task}/{number}"
+    code, base, _ = git.attempt("merge-base", kept, run.branch.head)
+    return git.run("diff-tree", *DIFF, base.decode().strip(), kept)[:_PATCH_LIMIT] if code == 0 else None
 
 
 def _rules(run: Run) -> str:

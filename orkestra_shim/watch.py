@@ -64,29 +64,19 @@ class QueueFile:
         return queue.Document(text)
 
     def wrote(self, digest: str) -> None:
-        """We replaced the file ourselves: that version is known."""
-        self._digest, self._seen = digest, self._stamp()
+        """We replaced the file ourselves: that version is known, whatever stands there at the next look."""
+        self._digest, self._seen = digest, None
 
     def put(self, data: bytes) -> bool:
         """Replace the checkout's file, unless somebody has written it since it was last read.
 
-        A checkout that is on another branch is left alone: that is no failure. The old file is looked
-        at after it has been swapped out, so that an editor that saves in just that moment loses
-        nothing: its version goes back, and the answer is False. Raises 73.
+        A checkout that is on another branch is left alone: that is no failure. Raises 73.
         """
         if not self._checkout.on_branch():
             return True
-        spare = self.path.with_name(f".{self.path.name}.orkestra")
-        try:
-            files.write_plain(spare, data, 0o644)
-            files.exchange(spare, self.path)
-            if canonical.sha256(spare.read_bytes()) != self._digest:
-                files.exchange(spare, self.path)
+        with self._checkout.queue_lock():
+            if not files.replace_known(self.path, data, lambda old: canonical.sha256(old) == self._digest):
                 return False
-        except OSError as error:
-            raise files.cannot_write(self.path, error) from None
-        finally:
-            spare.unlink(missing_ok=True)
         self.wrote(canonical.sha256(data))
         return True
 

@@ -38,3 +38,7 @@ class Work:
     vote: dict[str, Any] | None = None
     outcome: str = ""
     recording: bool = False
+    start: int = 0  # the attempt whose kept work the agent begins from
+    handed: int = 0  # the attempt whose patch the agent gets, since it does not go with the branch any more
+    dropped: tuple[str, str] | None = None  # (status, reason) that a person gave the task meanwhile
+    told: bool = False  # the worker knows that it was dropped

@@ -233,6 +233,10 @@ run::bury() {
   age=$((NOW - BORN[$life]))
   unset "PID_OF[$life]" "WORKER_OF[$life]" "BORN[$life]"
   if ((status == 0)) || [[ -n $STOP_SIGNAL ]]; then return; fi
+  if ((status == EX_DROPPED)); then
+    run::worker "$number"
+    return
+  fi
   log::write warn "worker $number ended with $status after $age seconds"
   if ((age < EARLY_DEATH)); then ((++DEATHS)); else DEATHS=1; fi
   if ((DEATHS >= EARLY_DEATHS)); then
@@ -361,20 +365,22 @@ run::finish() {
 run::land_rest() {
   local head new status tries said
   for ((tries = 0; tries < 5; ++tries)); do
-    store::ask finish
-    [[ ${STORE_REPLY[0]} != none ]] || return 0
-    head=${STORE_REPLY[0]} new=${STORE_REPLY[2]}
-    if [[ ${STORE_REPLY[1]} == tree ]]; then new=$("$ORKESTRA_SCRIPTS/CORE/land.sh" commit "$head" "${STORE_REPLY[@]:2:2}"); fi
+    # Before the numbers of the records are drawn: an undo lands by itself, whether or not a run goes on.
     exec 8>>"$ORKESTRA_GIT_DIR/orkestra/landing.lock"
-    flock 8
-    process::run status "$ORKESTRA_SCRIPTS/CORE/land.sh" move "$head" "$new" \
-      >"$ORKESTRA_RUN/landed"
-    exec 8>&-
-    said=$(<"$ORKESTRA_RUN/landed")
-    if ((status == 0)); then
-      store::ask recorded "$said"
+    process::run status flock 8
+    store::ask finish
+    if [[ ${STORE_REPLY[0]} == none ]]; then
+      exec 8>&-
       return
     fi
+    head=${STORE_REPLY[0]} new=${STORE_REPLY[2]}
+    if [[ ${STORE_REPLY[1]} == tree ]]; then new=$("$ORKESTRA_SCRIPTS/CORE/land.sh" commit "$head" "${STORE_REPLY[@]:2:2}"); fi
+    process::run status "$ORKESTRA_SCRIPTS/CORE/land.sh" move "$head" "$new" \
+      >"$ORKESTRA_RUN/landed"
+    said=$(<"$ORKESTRA_RUN/landed")
+    [[ $status != 0 ]] || store::ask recorded "$said"
+    exec 8>&-
+    ((status != 0)) || return 0
     ((status == 20)) || break
   done
   warn "the last records of this run are kept for the next one: ${said:-the landing ended with $status}"

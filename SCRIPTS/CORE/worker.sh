@@ -6,7 +6,8 @@
 #   What a stage does stands by itself (workspace, validate, spawn.sh, check, gates, hold-vote.sh, land): files and
 #   arguments in, an exit status out; what follows from its result is decided by the store. Nothing here decides over
 #   JSON. The file is long so that a task's whole way can be read from top to bottom in one place.
-# Exit: 0 nothing left to do; 143 told to stop; 70 the store is gone or something broke.
+# Exit: 0 nothing left to do; 143 told to stop; 76 a person took its task away, and another worker takes its place;
+#   70 the store is gone or something broke.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use log process store git workspace land
@@ -35,7 +36,10 @@ worker::step() {
 # The same for a step whose output is its result.
 RESULT=''
 worker::step_result() {
-  worker::step "$@" >"$WORKSPACE/result"
+  STARTED=$SECONDS
+  process::start "$@" >"$WORKSPACE/result"
+  process::wait STATUS
+  [[ -z $PROCESS_STOPPING ]] || worker::leave
   worker::result
 }
 
@@ -82,11 +86,31 @@ worker::base_tree() {
 }
 
 # Ends the attempt without a verdict: what is in the workspace is kept under refs first.
+LEAVING=143
 worker::leave() {
   PROCESS_STOPPING=''
   worker::end_turn
   worker::keep_workspace
-  exit 143
+  rm -f -- "$TICKET/now"
+  exit "$LEAVING"
+}
+
+# The store says that a person has cancelled or undone the task in our hands: the same, and this worker is replaced.
+worker::dropped() {
+  LEAVING=$EX_DROPPED
+  worker::tell 'taken away by a person: what was done is kept'
+  process::told worker::leave
+}
+
+worker::listen() {
+  process::on_stop worker::leave
+  trap worker::dropped USR1
+}
+
+# A landing takes a moment and is not interrupted; a stop that comes meanwhile is met at the next claim.
+worker::shield() {
+  process::shield
+  trap '' USR1
 }
 
 # Whatever the last owner left in the workspace (this worker, or one that was killed) stays reachable.
@@ -168,6 +192,21 @@ stage::resume() {
   stage::prepare
   worker::merge "$base" "$tree" "$BASE"
   [[ -z $MERGED ]] || NEXT=measure
+}
+
+# Kept work that a person wants the agent to go on from is in the workspace when it begins; where that does not go with
+# the branch any more the agent is told so, and gets it as a patch.
+stage::from() {
+  local base tree
+  if [[ -z $FROM ]]; then
+    worker::fail "not started: the attempt that it is to begin from is not kept here"
+    return
+  fi
+  base=$(git::project rev-parse --verify "$FROM^1")
+  tree=$(git::project rev-parse --verify "$FROM^{tree}")
+  stage::prepare
+  worker::workspace merge "$base" "$tree" "$BASE"
+  ((STATUS == 0)) || store::ask unmergeable "$RESULT"
 }
 
 # The validators, before and after a task: WRONG gets what they found, nothing where all is well.
@@ -352,7 +391,7 @@ worker::revise() {
   # What is kept is not what the next try leaves.
   TRY=$try TREE='' FILES=0 PATCH_ID='' OWN=-
   ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$TASK/$TRY
-  NEXT=prepare
+  NEXT=$BEGIN
   if [[ $mode == tree ]]; then
     worker::owns
     NEXT=work
@@ -448,10 +487,11 @@ worker::sign() {
 # The change, its record, and the one move of the branch over both.
 worker::land() {
   local head=$1 outcome way change=- new status
-  # A landing takes a moment and is not interrupted; a stop that comes meanwhile is met at the next claim.
-  process::shield
+  worker::shield
   store::ask draw
-  outcome=${STORE_REPLY[0]} way=${STORE_REPLY[2]}
+  outcome=${STORE_REPLY[0]}
+  [[ $outcome != dropped ]] || worker::dropped
+  way=${STORE_REPLY[2]}
   if [[ ${STORE_REPLY[3]} != "$head" ]]; then # a person's commit, just now
     worker::again
     return
@@ -481,13 +521,13 @@ worker::land() {
     21) worker::hold "$new" ;;
     *) die "$EX_CANNOT_WRITE" "the landing of $TASK failed (exit $status)" "nothing was changed; start again when this is mended" ;;
   esac
-  process::on_stop worker::leave
+  worker::listen
 }
 
 worker::again() {
   worker::end_turn
   NEXT=land
-  process::on_stop worker::leave
+  worker::listen
 }
 
 # worker::propose OUTCOME COMMIT: not the branch gets it, but a pull request, which the courier opens.
@@ -499,7 +539,7 @@ worker::propose() {
   [[ $OWN == - ]] || worker::keep
   worker::tell "accepted as $1; waits for its pull request"
   NEXT=''
-  process::on_stop worker::leave
+  worker::listen
 }
 
 # A person is editing what this change touches: it waits, and others go on.
@@ -514,15 +554,16 @@ worker::hold() {
 
 # --- life -------------------------------------------------------------------------------------------------------
 
-FROM=''
+FROM='' BEGIN=prepare
 worker::do_task() {
   local mode=$4
   TASK=$1 TRY=$2 AGENT=$3 FROM=$5
   ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$TASK/$TRY
   BASE='' TREE='' FILES=0 PATCH_ID='' OWN=-
-  NEXT=prepare
-  [[ $mode != resume ]] || NEXT=resume
-  [[ $mode == resume ]] || worker::tell "given to $AGENT"
+  BEGIN=prepare
+  [[ $mode != from ]] || BEGIN=from
+  NEXT=$BEGIN
+  if [[ $mode == resume ]]; then NEXT=resume; else worker::tell "given to $AGENT"; fi
   while [[ -n $NEXT ]]; do
     [[ -z $PROCESS_STOPPING ]] || worker::leave
     worker::show_stage "$NEXT"
@@ -539,7 +580,7 @@ main() {
   TICKET=$ORKESTRA_RUNTIME/w$1
   export ORKESTRA_BINDS=$TICKET/binds # for the check: folders that the project shares
   mkdir -p -- "$WORKSPACE"
-  process::on_stop worker::leave
+  worker::listen
   # Handed down to our children, though never into a sandbox: what a killed worker had begun in this workspace ends
   # before the next one touches it.
   exec 6>>"$WORKSPACE/lock"

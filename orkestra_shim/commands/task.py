@@ -3,50 +3,80 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from orkestra_shim.commands import as_json, say, say_json, session, task_line, with_project
-from orkestra_shim.errors import EX_USAGE, OrkestraError
+from orkestra_shim.commands import as_json, is_terminal, say, say_json, session, task_line, with_project
+from orkestra_shim.errors import EX_FAILED, EX_USAGE, OrkestraError
+
+if TYPE_CHECKING:
+    from orkestra_shim.board import Board
+    from orkestra_shim.project import Project
+    from orkestra_shim.session import Session
 
 
 @click.group()
 def task() -> None:
-    """Add, list and show tasks."""
+    """Add, list, show and change tasks, put them back to work, give them up."""
+
+
+def fields(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say what a task is."""
+    for option in reversed(
+        (
+            click.option("--description", "-d", help="What is to be done; '-' reads it from stdin."),
+            click.option("--depends-on", multiple=True, metavar="TASK", help="Must be completed before."),
+            click.option(
+                "--prefer-after", multiple=True, metavar="TASK", help="Better after this one, if it can be."
+            ),
+            click.option("--priority", type=click.Choice(["critical", "high", "medium", "low"])),
+            click.option("--agent", help="Who does it; 'auto' without one."),
+            click.option("--command", help="For the agent shell: what it executes."),
+            click.option(
+                "--input", "inputs", multiple=True, metavar="PATH", help="A file that must be there before."
+            ),
+            click.option(
+                "--allow-path",
+                "allow_paths",
+                multiple=True,
+                metavar="GLOB",
+                help="What the change may touch.",
+            ),
+            click.option("--check", help="The command that must succeed; without one, the project's."),
+            click.option("--timeout", type=int, metavar="SECONDS"),
+            click.option("--max-attempts", type=int, metavar="N"),
+            click.option(
+                "--allow-empty", is_flag=True, default=None, help="Changing nothing is an answer too."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields that were given, as the queue file has them."""
+    if values.get("description") == "-":
+        values["description"] = sys.stdin.read()
+    listed = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    return {key: value for key, value in listed.items() if value not in (None, [])}
 
 
 @task.command()
 @click.argument("title")
 @with_project
 @click.option("--id", "name", help="Without one, a short random id is made.")
-@click.option("--description", "-d", help="What is to be done; '-' reads it from stdin.")
-@click.option("--depends-on", multiple=True, metavar="TASK", help="Must be completed before.")
-@click.option("--prefer-after", multiple=True, metavar="TASK", help="Better after this one, if it can be.")
-@click.option("--priority", type=click.Choice(["critical", "high", "medium", "low"]))
-@click.option("--agent", help="Who does it; 'auto' without one.")
-@click.option("--command", help="For the agent shell: what it executes (makes it the agent).")
-@click.option("--input", "inputs", multiple=True, metavar="PATH", help="A file that must be there before.")
-@click.option("--allow-path", "allow_paths", multiple=True, metavar="GLOB", help="What the change may touch.")
-@click.option("--check", help="The command that must succeed; without one, the project's.")
-@click.option("--timeout", type=int, metavar="SECONDS")
-@click.option("--max-attempts", type=int, metavar="N")
-@click.option("--allow-empty", is_flag=True, help="Changing nothing is an answer too.")
-def add(title: str, wanted: str | None, name: str | None, description: str | None, **given: Any) -> None:
+@fields
+def add(title: str, wanted: str | None, name: str | None, **values: Any) -> None:
     """Add a task to the queue."""
     from orkestra_shim import editing
 
-    if description == "-":
-        description = sys.stdin.read()
-    fields: dict[str, Any] = {"id": name, "title": title, "description": description}
-    fields |= {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
-    if fields.get("command") and not fields.get("agent"):
-        fields["agent"] = "shell"
-    kept = {key: value for key, value in fields.items() if value not in (None, [], False)}
-    now = session()
-    found = now.find(wanted)
-    usual = {"depends_on": [], "priority": "medium", "agent": "auto"}
-    made = editing.add(found, {"id": name, **usual, **kept, "status": "pending"})
+    given = _given({"title": title, **values})
+    usual = {"depends_on": [], "priority": "medium", "agent": "shell" if given.get("command") else "auto"}
+    found = session().find(wanted)
+    made = editing.add(found, {"id": name, **usual, **given, "status": "pending"})
     say(f"added {made} to {found.name}")
 
 
@@ -97,7 +127,8 @@ def show(name: str, wanted: str | None, as_json: bool) -> None:
         f"  state: {details['state']}"
         + (f" ({' '.join(details['reason'].split())})" if details["reason"] else "")
     )
-    for key in ("agent", "priority", "depends_on", "prefer_after", "inputs", "allow_paths", "check", "note"):
+    for key in ("agent", "priority", "depends_on", "prefer_after", "inputs", "allow_paths", "check", "note",
+                "from_attempt"):  # fmt: skip
         value = raw.get(key)
         if value:
             say(f"  {key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
@@ -141,14 +172,124 @@ def accept(name: str, wanted: str | None) -> None:
 @click.argument("name", metavar="TASK")
 @with_project
 @click.option("--note", default="", help="What the agent is told.")
-def retry(name: str, wanted: str | None, note: str) -> None:
+@click.option("--agent", default="", help="Another agent for this task.")
+@click.option(
+    "--from-attempt",
+    "attempt",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Go on from its kept work (task show).",
+)
+def retry(name: str, wanted: str | None, note: str, agent: str, attempt: int | None) -> None:
     """Put a task that failed, waits for a person or was cancelled back to work."""
     from orkestra_shim import board, editing
 
     now = session()
     found = now.find(wanted)
-    row = board.row_of(board.read(now, found), name)
-    if row["status"] not in ("failed", "needs_human", "cancelled", "completed"):
-        raise OrkestraError(EX_USAGE, f"{name} is {row['state']}: there is nothing to do again")
-    editing.retry(found, name, row["outcome"], note)
-    say(f"{name} is put back to work; orkestra start works on it")
+    seen = board.read(now, found)
+    row = board.row_of(seen, name)
+    if board.decided(seen, name) not in ("failed", "needs_human", "cancelled", "completed"):
+        hint = "orkestra task cancel takes it from its worker" if row["state"] == "in_progress" else ""
+        raise OrkestraError(EX_USAGE, f"{name} is {row['state']}: there is nothing to do again", hint)
+    if agent:
+        _need_agent(now, agent)
+    if attempt and attempt not in (kept := board.kept_attempts(found, name)):
+        shown = ", ".join(map(str, kept)) or "none"
+        raise OrkestraError(EX_USAGE, f"attempt {attempt} at {name} is not kept", f"kept are: {shown}")
+    outcome = seen.branch.by_task.get(name)
+    if row["outcome"] and (outcome is None or outcome["id"] != row["outcome"]):
+        outcome = {"id": row["outcome"]}  # of a pull request that is not merged
+    editing.retry(found, name, outcome, note, agent, attempt or 0)
+    say(f"{name} is put back to work; {_who_works(seen)}")
+
+
+def _need_agent(now: Session, name: str) -> None:
+    from orkestra_shim import agents
+    from orkestra_shim.home import scripts_folder
+
+    known = agents.adapters(agents.folders(scripts_folder(now.home.root), now.home.config))
+    if name != "auto" and name not in known:
+        raise OrkestraError(
+            EX_USAGE, f"there is no agent '{name[:80]}'", f"there are: auto, {', '.join(known)}"
+        )
+
+
+def _who_works(seen: Board) -> str:
+    return "the run that goes on takes it in" if seen.run else "orkestra start works on it"
+
+
+@task.command()
+@click.argument("name", metavar="TASK")
+@with_project
+@click.option("--title")
+@fields
+@click.option("--unset", multiple=True, metavar="KEY", help="Take a field away, such as check or depends_on.")
+def edit(name: str, wanted: str | None, unset: tuple[str, ...], **values: Any) -> None:
+    """Change a task; without options in your editor ($VISUAL or $EDITOR), as JSON."""
+    from orkestra_shim import board, editing
+
+    now = session()
+    found = now.find(wanted)
+    seen = board.read(now, found)
+    row = board.row_of(seen, name)
+    given = _given(values)
+    if "agent" in given:
+        _need_agent(now, given["agent"])
+    unset = tuple(key.replace("-", "_") for key in unset)
+    if "id" in unset:
+        raise OrkestraError(EX_USAGE, "a task needs its id")
+    if given or unset:
+        editing.edit(found, name, given, unset)
+    elif not _edit_by_hand(found, seen.document.tasks[seen.document.positions[name]].raw):
+        say(f"{name} is as it was")
+        return
+    say(f"{name} is changed" + ("; it counts from its next attempt on" * (row["state"] == "in_progress")))
+
+
+def _edit_by_hand(found: Project, raw: dict[str, Any]) -> bool:
+    from orkestra_shim import editing, editor
+
+    command = editor.command() or (["vi"] if is_terminal() else [])
+    if not command:
+        raise OrkestraError(EX_USAGE, "nothing to change was given", "give options (--help), or set EDITOR")
+    after = editor.edited(raw, command)
+    if after is not None:
+        editing.replace(found, raw, after)
+    return after is not None
+
+
+@task.command()
+@click.argument("names", metavar="TASK...", nargs=-1, required=True)
+@with_project
+@click.option("--why", default="", help="A reason, for whoever looks at it later.")
+def cancel(names: tuple[str, ...], wanted: str | None, why: str) -> None:
+    """Give tasks up. One that is being worked on is stopped, and what was done is kept."""
+    from orkestra_shim import board, editing
+
+    now = session()
+    found = now.find(wanted)
+    seen = board.read(now, found)
+    for name in names:
+        if board.decided(seen, name) == "completed":
+            raise OrkestraError(
+                EX_USAGE, f"{name} is completed", f"orkestra undo {name} takes its change back"
+            )
+    editing.cancel(found, names, why)
+    board.let_land(now, found, names)
+    after = board.read(now, found)
+    for name in names:
+        if after.rows[name]["status"] == "completed":
+            raise OrkestraError(
+                EX_FAILED,
+                f"{name} landed as {after.rows[name]['outcome']} before it could be cancelled",
+                f"orkestra undo {name} takes its change back",
+            )
+        stopped = seen.rows[name]["state"] == "in_progress"
+        waiting = [
+            row["id"] for row in after.rows.values() if name in row["depends_on"] and "waits_for" in row
+        ]
+        say(
+            f"{name} is cancelled"
+            + ("; its agent is being stopped, what was done is kept" if stopped else "")
+            + (f"; {', '.join(waiting)} cannot be done without it" if waiting else "")
+        )

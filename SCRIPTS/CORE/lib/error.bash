@@ -3,7 +3,7 @@
 
 # shellcheck disable=SC2034  # a table: each command uses the rows it needs
 readonly EX_OK=0 EX_FAILED=1 EX_HELD=16 EX_USAGE=64 EX_DATA=65 EX_UNAVAILABLE=69 EX_INTERNAL=70 \
-  EX_CANNOT_WRITE=73 EX_LIMITED=75 EX_LOGIN=77 EX_CONFIG=78 EX_TIMEOUT=124
+  EX_CANNOT_WRITE=73 EX_LIMITED=75 EX_DROPPED=76 EX_LOGIN=77 EX_CONFIG=78 EX_TIMEOUT=124
 
 # die CODE WHAT [HINT]: what is wrong and where; what to do now. Does not return.
 die() {

@@ -83,7 +83,7 @@ process::tell_to_stop() {
 # running FUNCTION is called, which ends this process in its own way.
 process::on_stop() {
   # shellcheck disable=SC2064  # the function's name is meant now
-  trap "process::_told $1" TERM INT HUP
+  trap "process::told $1" TERM INT HUP
 }
 
 # process::shield: from here to the next process::on_stop nothing interrupts this process or its new children. The
@@ -97,7 +97,8 @@ process::forward() {
   process::on_stop :
 }
 
-process::_told() {
+# process::told FUNCTION: what such a signal does, for one of another kind.
+process::told() {
   PROCESS_STOPPING=1
   if [[ -n $PROCESS_BUSY ]]; then process::stop TERM; else "$1"; fi
 }

@@ -22,12 +22,13 @@ store::open() {
   exec {spare}>&-
 }
 
-# store::connect NAME: opens $ORKESTRA_RUN/NAME.req and .rep and says hello.
+# store::connect NAME: opens $ORKESTRA_RUN/NAME.req and .rep and says hello, and which process it is
+# that asks.
 store::connect() {
   trap '' PIPE
   store::open STORE_OUT "$ORKESTRA_RUN/$1.req" w
   STORE_SEQ=1
-  { printf '1\thello\n' >&"$STORE_OUT"; } 2>/dev/null || store::_lost
+  { printf '1\thello\t%s\n' "$$" >&"$STORE_OUT"; } 2>/dev/null || store::_lost
   store::open STORE_IN "$ORKESTRA_RUN/$1.rep" r
   store::_read 1
 }
