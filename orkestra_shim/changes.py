@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import repo
+from .errors import EX_DATA, OrkestraError
 from .plumbing import DIFF, Git, environment
 
 _OUTCOME = re.compile(r"^Orkestra-Outcome: (outcome-[0-9]{3,12})\s*$", re.MULTILINE)
@@ -61,15 +64,7 @@ def diffs(
     wanted = list(dict.fromkeys(pairs))
     if not wanted:
         return {}
-    with tempfile.TemporaryDirectory(prefix="orkestra-verify-") as place:
-        bare = Path(place)
-        (bare / "objects").mkdir()
-        (bare / "refs").mkdir()
-        (bare / "HEAD").write_text("ref: refs/heads/none\n", encoding="utf-8")
-        if any(len(tree) == 64 for pair in wanted for tree in pair):
-            (bare / "config").write_text(
-                "[core]\nrepositoryformatversion=1\n[extensions]\nobjectformat=sha256\n", encoding="utf-8"
-            )
+    with _bare(wanted[0][0]) as bare:
         command = [
             "git",
             "--no-replace-objects",
@@ -89,6 +84,21 @@ def diffs(
         asked = "".join(f"{one} {two}\n" for one, two in wanted).encode()
         out = repo.call(command, env, asked, Path("/")).stdout
     return _split(out, wanted)
+
+
+@contextlib.contextmanager
+def _bare(like: str) -> Iterator[Path]:
+    """A Git directory without anything; `like`: any object's id, for its length."""
+    with tempfile.TemporaryDirectory(prefix="orkestra-verify-") as place:
+        bare = Path(place)
+        (bare / "objects" / "info").mkdir(parents=True)
+        (bare / "refs").mkdir()
+        (bare / "HEAD").write_text("ref: refs/heads/none\n", encoding="utf-8")
+        if len(like) == 64:
+            (bare / "config").write_text(
+                "[core]\nrepositoryformatversion=1\n[extensions]\nobjectformat=sha256\n", encoding="utf-8"
+            )
+        yield bare
 
 
 def _split(out: bytes, wanted: list[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
@@ -167,3 +177,57 @@ def edited(git: Git, head: str, *folders: str) -> list[tuple[str, str, str]]:
         words = [word for word in words if word]
         found += [(words[0], letter, path) for letter, path in zip(words[1::2], words[2::2], strict=False)]
     return found
+
+
+# --- what a commit touched, and its reverse -----------------------------------------------------------------
+
+
+def paths(git: Git, before: str, after: str) -> list[str]:
+    """Every path that differs between two trees."""
+    out = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", before, after)
+    return [name.decode("utf-8", "surrogateescape") for name in out.split(b"\0")[:-1]]
+
+
+def paths_of(git: Git, commits: Iterable[str]) -> dict[str, set[str]]:
+    """{commit: the paths that it touched}, through one Git process."""
+    wanted = set(commits)
+    if not wanted:
+        return {}
+    asked = "".join(f"{commit}\n" for commit in sorted(wanted)).encode()
+    out = git.run("diff-tree", "--stdin", "-r", "-z", "--name-only", "--no-renames", "--root", stdin=asked)
+    found: dict[str, set[str]] = {}
+    touched: set[str] = set()
+    for word in out.decode("utf-8", "surrogateescape").split("\0")[:-1]:
+        if word in wanted and word not in found:
+            touched = found.setdefault(word, set())
+        else:
+            touched.add(word)
+    return found
+
+
+def reversed_tree(git: Git, before: str, after: str, ours: str) -> str | None:
+    """The tree `ours` without the change from tree `before` to tree `after`; None where they conflict.
+
+    A three-way merge with `after` as the base, in an empty Git directory that only borrows the objects: what
+    comes of it depends on the three trees alone.
+    """
+    with _bare(before) as bare:
+        (bare / "objects" / "info" / "alternates").write_bytes(os.fsencode(git.git_dir / "objects") + b"\n")
+        who = repo.author("Orkestra", "orkestra@localhost")
+        command = ["git", "--no-replace-objects", f"--git-dir={bare}", "-c", "core.bare=true"]
+
+        def call(*words: str) -> tuple[int, str]:
+            done = repo.call([*command, *words], {**environment(), **who}, b"", Path("/"))
+            return done.returncode, done.stdout.decode("utf-8", "surrogateescape")
+
+        def commit(tree: str, *parents: str) -> str:
+            code, out = call(
+                "commit-tree", "-m", "-", *(word for one in parents for word in ("-p", one)), tree
+            )
+            if code != 0:
+                raise OrkestraError(EX_DATA, f"the tree {tree} cannot be read", "git fsck says more")
+            return out.strip()
+
+        base = commit(after)
+        code, out = call("merge-tree", "--write-tree", commit(ours, base), commit(before, base))
+        return out.split("\n", 1)[0] if code == 0 else None

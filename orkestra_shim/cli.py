@@ -8,7 +8,7 @@ import sys
 import click
 
 from orkestra_shim import __version__
-from orkestra_shim.commands import cron, projects, proof, run, settings, task
+from orkestra_shim.commands import cron, projects, proof, run, settings, task, undo
 from orkestra_shim.errors import (
     EX_CANNOT_WRITE,
     EX_FAILED,
@@ -39,6 +39,7 @@ for command in (
     run.stop,
     run.status,
     task.task,
+    undo.undo,
     cron.cron,
     settings.config,
     proof.demo,

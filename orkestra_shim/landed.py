@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from . import canonical, changes, records
@@ -32,6 +33,31 @@ class Landed:
         """Trees before and after a commit."""
         parent = self.history.commits.get(commit.parents[0]) if commit.parents else None
         return (parent.tree, commit.tree) if parent is not None else None
+
+    def trees(self, name: str, change: dict[str, Any]) -> tuple[str, str] | None:
+        """Trees before and after the change of an outcome: of the commit that it names while that object is
+        there, else of what has become of it; None where neither is."""
+        commit = str(change.get("commit"))
+        if commit in self.history.commits:
+            return self._pair(self.history.commits[commit])
+        if re.fullmatch(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", commit):
+            code, out, _ = self.git.attempt("rev-parse", f"{commit}^1^{{tree}}", f"{commit}^{{tree}}")
+            if code == 0:
+                before, after = out.decode().split()
+                return before, after
+        return self._pair(self._now[name]) if name in self._now else None
+
+    def commits_of(self, name: str, change: dict[str, Any]) -> list[str]:
+        """The commits of the history in which the change of an outcome is."""
+        commit = str(change.get("commit"))
+        return [commit] if commit in self.history.commits else self.history.by_outcome.get(name, [])
+
+    def is_reverse(self, name: str, change: dict[str, Any], of: str, undone: dict[str, Any]) -> bool:
+        """Whether the change of outcome `name` is exactly the reverse of that of outcome `of`."""
+        mine, theirs = self.trees(name, change), self.trees(of, undone)
+        if mine is None or theirs is None:
+            return False
+        return changes.reversed_tree(self.git, theirs[0], theirs[1], mine[0]) == mine[1]
 
     def _look_up(self, named: list[tuple[str, dict[str, Any]]]) -> None:
         commits = {str(change["commit"]) for _, change in named}

@@ -9,6 +9,22 @@ from .journal import now
 from .records import Branch
 
 
+def numbers_in(event: dict[str, Any]) -> list[int]:
+    """Numbers of outcomes that an event of the execution log gives away, each for good.
+
+    A line that somebody else wrote gives none: the log is not evidence.
+    """
+    kind = event.get("event")
+    try:
+        if kind in ("landed", "recorded", "proposed"):
+            return [records.parse_id(name)[1] for name in (event["outcome"], *event.get("riders", ()))]
+        if kind == "outcome-drafted" and "id" in event["draft"]:
+            return [records.parse_id(event["draft"]["id"])[1]]
+    except (KeyError, TypeError, ValueError):
+        pass
+    return []
+
+
 class Ledger:
     """Outcome numbers are drawn under the landing lock and count once the branch holds them."""
 

@@ -10,7 +10,7 @@ from . import files, journal, project, queue, records, watch
 from .agents import Agents
 from .edits import Edits
 from .errors import EX_DATA, OrkestraError
-from .ledger import Ledger
+from .ledger import Ledger, numbers_in
 from .prompts import Redactor
 from .remote import Remote
 from .surroundings import Surroundings
@@ -119,13 +119,11 @@ class Run:
 
     def _note_numbers(self, event: dict[str, Any]) -> None:
         kind = event["event"]
+        for number in numbers_in(event):
+            self.ledger.saw("outcome", number)
         try:
             if kind == "vote-opened":
                 self.ledger.saw("vote", records.parse_id(event["vote"])[1])
-            elif kind in ("landed", "recorded", "proposed"):
-                self.ledger.saw("outcome", records.parse_id(event["outcome"])[1])
-            elif kind == "outcome-drafted" and "id" in event["draft"]:
-                self.ledger.saw("outcome", records.parse_id(event["draft"]["id"])[1])
             elif kind == "limited" and event["until"] > time.time():
                 self.agents.limit(event["agent"], int(event["until"]), str(event.get("why", "")))
         except (KeyError, TypeError, ValueError):

@@ -57,6 +57,7 @@ class _Check:
         self.at: dict[str, tuple[str | None, list[str]]] = {}
         self.votes: dict[str, dict[str, Any]] = {}
         self.outcomes: dict[str, dict[str, Any]] = {}
+        self.undone: dict[str, str] = {}  # by which outcome
 
     def guarded(self, record: str, step: Any, *args: Any) -> None:
         """A record whose fields are not what they should be is a finding, never a traceback."""
@@ -254,6 +255,9 @@ class _Check:
     def _outcome(self, name: str, outcome: dict[str, Any]) -> None:
         if outcome["decision"] not in records.STATUS:
             self.find(name, f"its decision {outcome['decision']!r} is none that there is")
+        if outcome["decision"] == "undone":
+            self._undone(name, outcome)
+            return
         if outcome["decision"] != "landed":
             if "change" in outcome:
                 self.find(name, f"it is {outcome['decision']}, and yet names a change")
@@ -269,6 +273,28 @@ class _Check:
                 self.find(name, f"it landed although the gate {gate['gate']} refused it")
         self.landed.check(name, change)
         self._approved(name, outcome, change)
+
+    def _undone(self, name: str, outcome: dict[str, Any]) -> None:
+        """A person took a landing back: no vote, and nothing but its reverse."""
+        of, change = outcome["undoes"], outcome["change"]
+        undone = self.outcomes.get(of)
+        if not all(isinstance(outcome["by"][key], str) and outcome["by"][key] for key in ("name", "email")):
+            self.find(name, "it does not say who undid it")
+        for item in outcome["evidence"]:
+            if item["exit"] != 0 and outcome.get("anyway") is not True:
+                self.find(name, f"it landed although the check ended with {item['exit']}")
+            if item["tree"] != change["tree"]:
+                self.find(name, "its check ran on another tree than the one that landed")
+        self.landed.check(name, change)
+        if undone is None or undone["decision"] != "landed" or undone["task"] != outcome["task"]:
+            self.find(name, f"it undoes {of!r}, which is no landing of {outcome['task']!r}")
+            return
+        if records.parse_id(of)[1] >= records.parse_id(name)[1]:
+            self.find(name, f"it undoes {of}, which landed after it")
+        if self.undone.setdefault(of, name) != name:
+            self.find(name, f"{of} was undone already, by {self.undone[of]}")
+        if not self.landed.is_reverse(name, change, of, undone["change"]):
+            self.find(name, f"its change is not the reverse of what landed as {of}")
 
     def _approved(self, name: str, outcome: dict[str, Any], change: dict[str, Any]) -> None:
         patch = self.landed.patch_id(change)
