@@ -18,16 +18,15 @@ readonly ERROR_ROOM=262144 # bytes: a disk with less is full
 
 # Most of what nobody expected is a disk: the first place of a run that cannot be written ends this process, with 73.
 error::_look_at_disks() {
-  local place
-  for place in "${ORKESTRA_PROJECT:-}" "${ORKESTRA_GIT_DIR:-}" "${ORKESTRA_RUNTIME:-}" "${ORKESTRA_WORKSPACES:-}" "${ORKESTRA_LOGS:-}"; do
+  local place file room
+  for place in "${ORKESTRA_GIT_DIR:-}" "${ORKESTRA_RUNTIME:-}" "${ORKESTRA_WORKSPACES:-}" "${ORKESTRA_LOGS:-}"; do
     [[ -n $place && -d $place ]] || continue
-    if printf '%*s' "$ERROR_ROOM" '' 2>/dev/null >"$place/.orkestra-room.$$"; then
-      rm -f -- "$place/.orkestra-room.$$"
-    else
-      rm -f -- "$place/.orkestra-room.$$" 2>/dev/null || : # it is said below
-      die "$EX_CANNOT_WRITE" "cannot write $place: its disk is full or read-only, or it belongs to somebody else" \
-        "mend that, then start again: nothing that landed is lost"
-    fi
+    file=$place/.orkestra-room
+    # Without a name before anything is in it: a kill leaves nothing.
+    # shellcheck disable=SC2094
+    if { rm -f -- "$file" && printf '%*s' "$ERROR_ROOM" '' >&"$room"; } 2>/dev/null {room}>"$file"; then continue; fi
+    die "$EX_CANNOT_WRITE" "cannot write $place: its disk is full or read-only, or it belongs to somebody else" \
+      "mend that, then start again: nothing that landed is lost"
   done
 }
 
