@@ -44,7 +44,7 @@ def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, sync: bool = 
                 os.unlink(temporary)
             raise
         if sync:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from None
 
@@ -108,7 +108,7 @@ def exchange(one: Path, other: Path) -> None:
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes the names in `folder` durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -157,6 +157,7 @@ class Landings:
 
     def _settle(self, name: str, head: str) -> None:
         run = self.run
+        run.here.sync_branch()
         for outcome in run.ledger.settle(name, head):
             kind = "landed" if outcome["decision"] == "landed" else "recorded"
             run.event(kind, outcome["task"], durable=True, outcome=outcome["id"], head=head)

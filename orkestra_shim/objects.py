@@ -25,6 +25,7 @@ from .plumbing import Git, environment
 
 _HEADER = re.compile(rb"(blob|tree|commit|tag) ([0-9]{1,18})\0")
 _FILE, _FOLDER = b"100644", b"40000"
+_TICK = 50_000_000  # nanoseconds: what a file system's clock may be behind
 Tree = dict[bytes, tuple[bytes, str]]  # name: (mode, object id)
 
 
@@ -36,6 +37,7 @@ class Objects:
         self._git = git
         self._written: list[tuple[Path, Path]] = []  # temporary file, final place
         self._known: dict[str, bytes] = {}  # what was put and not yet flushed: kind NUL content
+        self._synced: dict[str, int] = {}  # a folder's time of change when it was synced last
         self._reader: subprocess.Popen[bytes] | None = None
         self._threads = ThreadPoolExecutor(8, "fsync")  # the disk makes one of what waits together
 
@@ -118,11 +120,25 @@ class Objects:
                     folders.add(self.folder)
                 os.replace(temporary, place)
                 folders.add(place.parent)
-            list(self._threads.map(_sync, folders))
+            list(self._threads.map(_sync, folders | self._touched()))
         except OSError as error:
             raise cannot_write(self.folder, error) from None
         finally:
             self.forget()
+
+    def _touched(self) -> set[Path]:
+        """Folders in which something was named since they were synced: Git syncs objects, not names."""
+        found = set()
+        now = time.time_ns()
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                if len(entry.name) == 2 and entry.is_dir():
+                    at = entry.stat().st_mtime_ns
+                    if self._synced.get(entry.name) != at:
+                        found.add(self.folder / entry.name)
+                        # What was named in this very tick of the clock is looked at once more.
+                        self._synced[entry.name] = at if now - at > _TICK else 0
+        return found
 
     def forget(self) -> None:
         """What was put and is not flushed never was."""

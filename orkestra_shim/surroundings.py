@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from . import settings
+from . import files, settings
 from .checkout import Checkout
 from .errors import EX_CONFIG, OrkestraError
 from .objects import Objects
@@ -44,6 +44,16 @@ class Surroundings:
         self.only = [name for name in re.split(r"[\s,]+", os.environ.get("ORKESTRA_ONLY", "")) if name]
         self.keys = settings.read_keys(self.config / "api-keys.env")
         self.secrets_file = Path(os.environ.get("ORKESTRA_SECRETS_FILE") or self.runtime / "secrets")
+
+    def sync_branch(self) -> None:
+        """The branch's place is on the disk: Git syncs its value, but not the name of it. Raises 73."""
+        folder = (self.git.git_dir / "refs" / "heads" / self.branch).parent
+        try:
+            files.sync_folder(folder)
+        except FileNotFoundError:  # packed meanwhile
+            pass
+        except OSError as error:
+            raise files.cannot_write(folder, error) from None
 
     def secret_values(self) -> list[str]:
         """Values of the keys file that are long enough to be secrets and not to be addresses."""
