@@ -69,7 +69,7 @@ def replace_known(path: Path, data: bytes, known: Callable[[bytes], bool]) -> bo
             if spare.read_bytes() != data:  # saved once more in between
                 exchange(spare, path)
             return False
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
         return True
     except _Unknown:
         return False
