@@ -92,7 +92,7 @@ prints() {
   check "$1" 'head -c 3145728 /dev/zero; echo through >end; sleep 3'
   succeeded
   assert_exists "$W/tree/end"
-  ORKESTRA_OUTPUT_LIMIT=2 check "$1" 'yes; :'
+  ORKESTRA_OUTPUT_LIMIT=2 check "$1" 'yes; sleep infinity'
   ended 'printed more than 2 MiB (ORKESTRA_OUTPUT_LIMIT)'
   # The last words tell the next attempt.
   assert_equal "$(tail -n 1 "$LOG")" 'orkestra: ended, since it printed more than 2 MiB (ORKESTRA_OUTPUT_LIMIT)'
