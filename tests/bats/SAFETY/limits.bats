@@ -222,6 +222,19 @@ hangs() {
   done
 }
 
+@test "a group that is shared is empty between one command and the next" {
+  need_groups pids
+  export ORKESTRA_PROCESSES_LIMIT=100 ORKESTRA_SANDBOX=off
+  # shellcheck disable=SC2016  # for the check's shell
+  printf 'setsid env -i bash -c "echo \\$\\$ >pid; exec sleep 1000" & until [[ -s pid ]]; do sleep 0.1; done\n' >"$COMMAND"
+  # shellcheck disable=SC2016  # for the other shell
+  run bash -c 'source "$1/CORE/lib/boot.bash"; use SAFETY/limits; limits::share; trap limits::close EXIT
+    "$1/SAFETY/check.sh" "${@:2}" 60 && ls -d "$ORKESTRA_PIDS_GROUP" && { cat "/proc/$(<"$2/tree/pid")/cmdline" 2>/dev/null || :; } | wc -c' \
+    share "$SCRIPTS" "$W" "$COMMAND" "$LOG"
+  assert_status 0
+  assert_equal "${lines[1]}" 0
+}
+
 @test "without a sandbox a group finds what has thrown away its session and its environment" {
   need_groups pids
   # shellcheck disable=SC2016  # for the attacker's shell
@@ -243,7 +256,7 @@ doctor() {
   printf '%s\n' "${lines[@]}" | grep -E '^[a-z]+ +(processes|memory):'
 }
 
-@test "doctor says what holds here, and leaves no group" {
+@test "doctor says what holds here" {
   need_groups pids && need_groups memory
   export ORKESTRA_PROCESSES_LIMIT=77 ORKESTRA_MEMORY_LIMIT=512 ORKESTRA_SANDBOX=off
   local said
@@ -255,7 +268,24 @@ ok +memory: at most 512 MiB, held by a control group in /[^ ]+$'
   assert_matches "$said" '^note +processes: at most 77, counted every two seconds, .*outlives its agent
 missing +memory: ORKESTRA_MEMORY_LIMIT=512 cannot hold'
   ORKESTRA_MEMORY_LIMIT=0 doctor | grep -F 'ok      memory: not limited'
-  [[ -z $(compgen -G "/sys/fs/cgroup/*/orkestra-*-$$") ]]
+}
+
+@test "no group is left by what made it" {
+  need_groups pids
+  local probe check
+  "$SCRIPTS/SAFETY/limits.sh" probe >"$PLACE/said" &
+  probe=$!
+  wait "$probe"
+  assert_matches "$(<"$PLACE/said")" $'^pids\t/[^\n]+\nmemory\t'
+  mkfifo "$W/tree/go"
+  printf 'read -r _ <go\n' >"$COMMAND"
+  ORKESTRA_PROCESSES_LIMIT=9 "$SCRIPTS/SAFETY/check.sh" "$W" "$COMMAND" "$LOG" 60 3>&- &
+  check=$!
+  latch_open "$W/tree/go"
+  [[ -n $(compgen -G "/sys/fs/cgroup/*/orkestra-*-$check") ]]
+  wait "$check"
+  [[ -z $(compgen -G "/sys/fs/cgroup/*/orkestra-*-$probe") ]]
+  [[ -z $(compgen -G "/sys/fs/cgroup/*/orkestra-*-$check") ]]
 }
 
 # --- the dead ---------------------------------------------------------------------------------------------------
