@@ -17,7 +17,10 @@ from machine import ORKESTRA, Failed, Place
 
 OTHERS = ("doit==0.36.0", "snakemake==8.30.0")
 
+# Its own limit does not let it follow a chain of five hundred.
 SNAKEFILE = """
+import sys
+sys.setrecursionlimit(100000)
 def before(wildcards):
     number = int(wildcards.n)
     return [] if number < 2 else f"done/{number - 2}"
