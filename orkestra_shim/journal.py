@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from . import files
 from .errors import EX_CANNOT_WRITE, OrkestraError
 
 FILE = "logs/execution/task-execution.log"
@@ -43,6 +44,7 @@ class Journal:
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             self._fd = os.open(path, flags, 0o644)
             self._cut_half_line()
+            files.sync_folder(path.parent)  # it may be new
         except OSError as error:
             raise OrkestraError(EX_CANNOT_WRITE, f"cannot write {path}: {error.strerror}") from None
 

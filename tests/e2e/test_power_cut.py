@@ -142,6 +142,10 @@ def test_a_landing_is_on_the_disk_before_it_is_told(traced: tuple[Project, Trace
         assert moved < trace.last(told, *SYNCS, path=branch.parent), (
             "the branch's name was not synced before it was told"
         )
+        # That a landing is under way is known before the files and the branch are touched.
+        taken = trace.last(moved, *RENAMES, path=git_dir / "index.lock")
+        assert trace.last(moved, *SYNCS, path=git_dir / "orkestra-landing") > taken > 0
+        assert trace.last(moved, *SYNCS, path=git_dir) > taken, "the name of the lock was not synced"
         # Every object of the change and of its record: the same, before the branch moves.
         record = project.git("rev-list", "--ancestry-path", f"{change}..main").splitlines()[-1]
         words = ("rev-list", "--objects", "--no-object-names", record, f"^{change}^")
@@ -163,3 +167,5 @@ def test_a_landing_is_on_the_disk_before_it_is_told(traced: tuple[Project, Trace
         # The line that tells it is on the disk before the worker goes on.
         after = [one for one in trace.calls[told + 1 : told + 4] if one.name == "fdatasync"]
         assert any("task-execution.log" in path for one in after for path in one.paths)
+        log = project.path / "logs" / "execution"
+        assert trace.last(told, *SYNCS, path=log) >= 0, "the name of the log was not synced"

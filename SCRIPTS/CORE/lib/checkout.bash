@@ -42,7 +42,6 @@ checkout::lock() {
   [[ ! -e $CHECKOUT_GIT/orkestra-index.lock ]] || rm -f -- "$CHECKOUT_GIT/orkestra-index.lock"
   [[ ! -e $marker ]] || rm -f -- "$marker" # a new file: an index.lock of old must not be the same one
   printf '%s %s\n' "$1" "$2" >"$marker"
-  sync -- "$marker"
   # link(2) either makes the lock or fails: a person's Git may hold it, and lets it go without telling anyone.
   until ln -T -- "$marker" "$CHECKOUT_GIT/index.lock" 2>/dev/null; do
     if ((++tries > CHECKOUT_LOCK_TRIES)); then
@@ -52,6 +51,8 @@ checkout::lock() {
     sleep 0.1
   done
   CHECKOUT_LOCKED=1
+  # After a power cut, too, it is known that a landing was under way.
+  sync -- "$marker" "$CHECKOUT_GIT"
   if [[ -f $CHECKOUT_GIT/index ]]; then
     # -p: Git takes a file as young as its index for possibly changed, and must go on doing so.
     cp -p -- "$CHECKOUT_GIT/index" "$CHECKOUT_GIT/orkestra-index"
