@@ -8,14 +8,14 @@ what `doctor --fix` lists: `leftovers` in a project (a `place`; `processes`), an
 `undo` reads and writes the records for `CORE/undo.sh`.
 
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
-`surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `journal`, `taskstate`,
+`surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `pauses`, `journal`, `taskstate`,
 `ledger`, `agents`, `summary`. A try of a task is a `work`; it goes through `attempt`, `review`
 (`committee`, `ballots`, `votes`) and `landing` or `endings`, with `tickets`, `prompts` and `evidence`.
 `remote` (`proposals` for pull requests, `said`) is what the courier does at the project's remote.
 
 Both: `home`, `settings`, `project`, `projects`, `checkout`, `records`, `canonical`; at the bottom `errors`,
-`text`, `names`, `files`, `jsonfile`, `jq`, `repo` (a person's Git), `plumbing` (Git for records) and
-`objects` (Git objects without Git).
+`text`, `moments`, `names`, `files`, `jsonfile`, `jq`, `repo` (a person's Git), `plumbing` (Git for
+records) and `objects` (Git objects without Git).
 """
 
 __version__ = "0.1.0"

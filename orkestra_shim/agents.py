@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import canonical, tools
+from . import canonical, moments, tools
+from .errors import EX_USAGE, OrkestraError
 from .tasks import name_problem
 
 MAX_COOLDOWN = 7 * 24 * 3600  # a tool that says "in a year" is mistaken
@@ -57,19 +57,24 @@ def adapters(places: list[Path]) -> dict[str, Path]:
     return found
 
 
+def need_known(name: str, scripts: Path, config: Path) -> None:
+    """Raises 64, with the names there are, unless an adapter is called so."""
+    known = adapters(folders(scripts, config))
+    if name not in known:
+        raise OrkestraError(EX_USAGE, f"there is no agent '{name[:80]}'", f"there are: {', '.join(known)}")
+
+
 class Agents:
     """Looked up by name, asked once a run; cooldowns are kept here."""
 
-    def __init__(
-        self, scripts: Path, config: Path, keys: dict[str, str], clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, scripts: Path, config: Path, keys: dict[str, str]) -> None:
         self._config = config
         self._folders = folders(scripts, config)
         self._programs = scripts / "AGENTS"
         self._keys = keys
         self._known: dict[str, Agent] = {}
-        self._clock = clock
-        self.cooldowns: dict[str, tuple[float, str]] = {}
+        self.cooldowns: dict[str, tuple[float, str]] = {}  # epoch second for people, and why
+        self._ends: dict[str, float] = {}  # the same by time that passes
 
     def get(self, name: str) -> Agent:
         """The agent of that name; never raises, `problem` says what is wrong with it."""
@@ -161,16 +166,16 @@ class Agents:
 
     def limit(self, name: str, until: int, why: str) -> int:
         """Note that an agent is limited; returns the clamped epoch second when it may be tried again."""
-        now = int(self._clock())
+        now = int(time.time())
         until = min(max(until, now + 1), now + MAX_COOLDOWN) if until > 0 else now + DEFAULT_COOLDOWN
         self.cooldowns[name] = (until, why)
+        self._ends[name] = moments.passed() + until - time.time()
         return until
 
-    def limited_until(self, name: str) -> float:
-        """Epoch second until which it rests, 0 when it does not."""
-        until = self.cooldowns.get(name, (0.0, ""))[0]
-        return until if until > self._clock() else 0.0
+    def rests(self, name: str) -> float:
+        """Seconds that it still rests, 0 when it does not."""
+        return max(0.0, self._ends.get(name, 0.0) - moments.passed())
 
     def can_work(self, name: str) -> bool:
         """Installed, able, and not limited now."""
-        return not self.limited_until(name) and not self.get(name).problem
+        return not self.rests(name) and not self.get(name).problem

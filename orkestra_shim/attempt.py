@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import canonical, evidence, files, tickets, wire
+from . import canonical, evidence, files, queue, tickets, wire
 from .endings import Endings
 from .errors import EX_DATA, EX_LIMITED, EX_LOGIN, EX_TIMEOUT, EX_UNAVAILABLE, OrkestraError
 from .evidence import Result
@@ -42,11 +42,11 @@ class Attempts:
         try:
             tickets.for_task(run, work)
         except OrkestraError:
-            run.queue.hold(task, True)
+            run.queue.hold(task, queue.IN_HAND)
             raise
         run.event("claimed", task.id, number, agent=agent, worker=worker, mode=mode)
         run.works[task.id] = work
-        run.queue.hold(task, True)
+        run.queue.hold(task, queue.IN_HAND)
         run.queue.set_status(task, "in_progress")
         return work, ("task", task.id, str(number), agent, mode, kept or "", run.agents.get(agent).kind)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import files, journal, jsonfile, progress, queue, records, repo
+from orkestra_shim import files, graph, journal, jsonfile, pauses, progress, queue, records, repo
 from orkestra_shim.checkout import Checkout
 from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
 from orkestra_shim.plumbing import Git
@@ -19,8 +19,6 @@ from orkestra_shim.taskstate import TaskState
 from orkestra_shim.text import printable
 
 ORDER = ("in_progress", "needs_human", "failed", "ready", "waiting", "proposed", "completed", "cancelled")
-
-_DEAD = ("failed", "needs_human", "cancelled", "proposed")  # not to be done unless a person says so
 
 
 @dataclass
@@ -33,6 +31,7 @@ class Board:
     rows: dict[str, dict[str, Any]]
     run: dict[str, Any] | None
     past: progress.Past
+    pauses: pauses.Pauses
 
     def counts(self) -> dict[str, int]:
         """How many tasks there are of each state, in a fixed order."""
@@ -53,8 +52,8 @@ def read(session: Session, found: Project) -> Board:
         _wait_for_merge(found, document, branch, rows)
     for row in rows.values():
         _ready(row, rows, past)
-    _block(rows)
-    return Board(found, document, branch, rows, run, past)
+    _blocked(document, rows)
+    return Board(found, document, branch, rows, run, past, pauses.read(git_dir))
 
 
 def git_folder(found: Project) -> Path:
@@ -182,18 +181,11 @@ def _ready(row: dict[str, Any], rows: dict[str, dict[str, Any]], past: progress.
         row["held_by_edits"] = printable(past.held[row["id"]])
 
 
-def _block(rows: dict[str, dict[str, Any]]) -> None:
-    """What waits, over however many steps, for a task that nobody will do as things stand: the first such."""
-    followers: dict[str, list[str]] = {}
-    for name, row in rows.items():
-        for before in row.get("waits_for", ()):
-            followers.setdefault(before, []).append(name)
-    todo = [(name, name) for name, row in rows.items() if row["state"] in _DEAD]
-    for cause, before in todo:
-        for name in followers.get(before, ()):
-            if "blocked_by" not in rows[name]:
-                rows[name]["blocked_by"] = cause
-                todo.append((cause, name))
+def _blocked(document: queue.Document, rows: dict[str, dict[str, Any]]) -> None:
+    """What waits, over however many steps, for a task that nobody will do as things stand: that task."""
+    found = graph.blocked([row["status"] for row in rows.values()], document.graph.dependents)
+    for index, root in found.items():
+        rows[document.tasks[index].id]["blocked_by"] = document.tasks[root].id
 
 
 # --- one task -----------------------------------------------------------------------------------------------

@@ -37,6 +37,8 @@ for command in (
     projects.list_,
     run.start,
     run.stop,
+    run.pause,
+    run.resume,
     run.status,
     task.task,
     undo.undo,

@@ -148,6 +148,7 @@ def _fill(folder: Path, template: Path, name: str) -> None:
 _FROM_TEMPLATE = (
     "check",
     "check_timeout",
+    "retry_delay",
     "agents",
     "committee",
     "workspace",

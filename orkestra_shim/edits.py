@@ -74,10 +74,10 @@ class Edits:
 
     def _replace(self, document: Document) -> None:
         run, old = self.run, self.run.queue
-        held = {task.id for task in old.tasks if task.busy}
         run.queue = Queue(document, lambda task: self._status(old.get(task.id), task))
         for task in run.queue.tasks:
-            task.busy = task.id in held
+            before = old.get(task.id)
+            task.busy = before.busy if before else 0
         run.hold_others()
         for name, work in run.works.items():
             work.task = run.queue[name]

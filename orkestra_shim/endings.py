@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import evidence, votes, wire
+from . import evidence, queue, votes, wire
 from .run import Run
 from .tasks import DEFAULT_ATTEMPTS
 from .text import clean
@@ -31,7 +31,8 @@ class Endings:
         work.done = True
         status, reason = work.dropped or ("pending", "")
         self.run.queue.set_status(work.task, status, reason)
-        self.run.queue.hold(work.task, hold)
+        self.run.queue.hold(work.task, queue.FOR_PERSON, hold)
+        self.run.queue.hold(work.task, queue.IN_HAND, False)
 
     def fail(self, work: Work, why: str) -> Reply:
         """Count this attempt; the next one gets the reason, or the task is given up."""
@@ -43,6 +44,7 @@ class Endings:
         if state.failures >= most:
             self.draft(work, "failed", f"{why} (attempt {state.failures} of {most})")
             return ("failed",)
+        run.retry_later(work.task, state.failures)
         self.put_back(work)
         return ("again",)
 
@@ -109,7 +111,8 @@ class Endings:
         run.event("outcome-drafted", work.task.id, work.number, durable=True, draft=draft, **retried)
         status = {"answered": "completed"}.get(decision, decision)
         run.queue.set_status(work.task, status, "" if status == "completed" else why)
-        run.queue.hold(work.task, False)
+        run.queue.hold(work.task, queue.FOR_PERSON, False)
+        run.queue.hold(work.task, queue.IN_HAND, False)
 
     def outcome(
         self, work: Work, decision: str, why: str, change: dict[str, Any] | None = None

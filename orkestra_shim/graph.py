@@ -62,6 +62,22 @@ def _set_chains(tasks: Sequence[Task], dependents: list[list[int] | None]) -> No
         tasks[index].chain = max((tasks[after].chain + 1 for after in dependents[index] or ()), default=0)
 
 
+NEVER = ("failed", "needs_human", "cancelled", "proposed")  # what waits for such a task waits for a person
+
+
+def blocked(statuses: Sequence[str], dependents: Sequence[list[int] | None]) -> dict[int, int]:
+    """By position: each pending task that can never be ready, and the task at the root of that."""
+    roots: dict[int, int] = {}
+    for root, status in enumerate(statuses):
+        todo = list(dependents[root] or ()) if status in NEVER else []
+        while todo:
+            index = todo.pop()
+            if statuses[index] == "pending" and index not in roots:
+                roots[index] = root
+                todo += dependents[index] or ()
+    return roots
+
+
 def _cycle(tasks: Sequence[Task], missing: list[int]) -> GraphError:
     """Follow unresolved depends_on from any unresolved task until one comes again."""
     positions = {task.id: task.index for task in tasks}

@@ -144,7 +144,7 @@ class Landings:
         work.done = True
         told = run.state(task.id).waiting(task.raw)
         run.queue.set_status(task, "needs_human", told[1] if told else "")
-        run.queue.hold(task, False)
+        run.queue.hold(task, queue.IN_HAND, False)
         return ()
 
     def landed(self, work: Work, name: str, head: str) -> Reply:
@@ -165,7 +165,7 @@ class Landings:
             if task is not None:
                 status = records.STATUS[outcome["decision"]]
                 run.queue.set_status(task, status, "" if status == "completed" else outcome["why"])
-                run.queue.hold(task, False)
+                run.queue.hold(task, queue.IN_HAND, False)
         run.branch.head = head
 
     # --- the end -------------------------------------------------------------------------------------------

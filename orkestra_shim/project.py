@@ -17,6 +17,7 @@ from orkestra_shim.text import printable, word
 FORMAT = "orkestra.project/1"
 FILE = Path("config/project.json")
 QUEUE = Path("config/task-queue.json")
+DEFAULT_RETRY_DELAY = 5.0
 _ID = re.compile(r"[0-9a-f]{12}\Z")
 _REMOTE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}\Z")
 _RULE = re.compile(r"majority\Z|unanimity\Z|supermajority [1-9][0-9]{0,2}/[1-9][0-9]{0,2}\Z")
@@ -53,6 +54,12 @@ class Project:
     def check_timeout(self) -> int:
         """Seconds."""
         return int(self.data.get("check_timeout") or 900)
+
+    @property
+    def retry_delay(self) -> float:
+        """Seconds between a failed attempt and the next; doubled from one to the next."""
+        found = self.data.get("retry_delay")
+        return DEFAULT_RETRY_DELAY if found is None else float(found)
 
     @property
     def agents(self) -> list[str]:
@@ -254,6 +261,10 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 7 * 86400
 
 
+def _is_delay(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 300
+
+
 _RULES = (
     ("id", "twelve hexadecimal digits in quotes", lambda v: isinstance(v, str) and bool(_ID.match(v))),
     (
@@ -264,6 +275,7 @@ _RULES = (
     ("branch", "the short name of a branch, in quotes", _is_branch),
     ("check", "a command in quotes (empty: none)", lambda v: v is None or _is_text(v)),
     ("check_timeout", "a number of seconds", lambda v: v is None or _is_whole(v)),
+    ("retry_delay", "a number of seconds from 0 to 300", lambda v: v is None or _is_delay(v)),
     ("agents", "a list of names", lambda v: v is None or _is_names(v)),
     (
         "committee",

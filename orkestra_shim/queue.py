@@ -16,6 +16,12 @@ from .tasks import Refused, Task, validate
 VERSION = 1
 FILE = "config/task-queue.json"
 FINISHED = ("completed", "failed", "needs_human", "cancelled")
+# Why a task is kept out of the heaps: bits of Task.busy.
+IN_HAND = 1  # a worker has it
+FOR_PERSON = 2  # its finished work waits until a person's edit is out of the way
+NOT_NAMED = 4  # --only named others
+PAUSED = 8  # a person paused it
+LATER = 16  # it failed a moment ago
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without what reads alike
 
 
@@ -164,9 +170,9 @@ class Queue:
         found = [task for name in heap_names if (task := self.first(name)) is not None]
         return min(found, key=Task.key, default=None)
 
-    def hold(self, task: Task, busy: bool) -> None:
-        """Keep a task out of the heaps, or let it back in."""
-        task.busy = busy
+    def hold(self, task: Task, why: int, on: bool = True) -> None:
+        """Keep a task out of the heaps for a reason, or let it back in when that was the last one."""
+        task.busy = task.busy | why if on else task.busy & ~why
         self._push(task)
 
     def set_status(self, task: Task, status: str, reason: str = "") -> None:

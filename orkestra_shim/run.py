@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from pathlib import Path
 from typing import Any
 
-from . import files, journal, project, queue, records, watch
+from . import files, journal, moments, pauses, project, queue, records, watch
 from .agents import Agents
 from .edits import Edits
 from .errors import EX_DATA, OrkestraError
@@ -18,6 +19,7 @@ from .tasks import Task
 from .taskstate import TaskState
 
 HELD_AGAIN = 30.0  # seconds after which --stay tries again what waits for a person's edit
+LONGEST_DELAY = 300.0  # seconds that a failed task waits at most for its next attempt
 
 
 class Run:
@@ -50,7 +52,10 @@ class Run:
         self.edits = Edits(self, file)
         self.works: dict[str, Any] = {}  # by task id: what is in workers' hands, to follow a rebuilt queue
         self.draining = False
+        self.until = moments.Deadline(here.until) if here.until else None
         self.held_tried: dict[str, float] = {}
+        self.later: list[tuple[float, str]] = []  # heap: when a task that failed may be tried again
+        self.pauses = pauses.PauseFile(here.git.git_dir)
         self._only()
         for name, state in self.states.items():
             task = self.queue.get(name)
@@ -66,6 +71,7 @@ class Run:
             if not self.ledger.open:  # what lands just now is told by the worker that lands it
                 self.sync()
             self.edits.take_in(now=True)
+            self._look_at_pauses()
 
     def drop(self, name: str, status: str, reason: str) -> None:
         """A person decided over a task in a worker's hands: the worker is told, and lands nothing of it."""
@@ -195,10 +201,26 @@ class Run:
         self.hold_others()
 
     def hold_others(self) -> None:
-        """Keep back what --only did not name, after the queue was made anew."""
+        """Keep back what --only did not name and what is paused, after the queue was made anew."""
         if self.wanted:
             for task in self.queue.tasks:
-                task.busy = task.busy or task.id not in self.wanted
+                self.queue.hold(task, queue.NOT_NAMED, task.id not in self.wanted)
+        self._hold_paused(self.pauses.now.tasks)
+
+    def _look_at_pauses(self) -> None:
+        """Take in what a person has paused or resumed meanwhile."""
+        before = self.pauses.now.tasks
+        try:
+            if self.pauses.changed():
+                self._hold_paused(before | self.pauses.now.tasks)
+                self.say("info", f"paused: {self.pauses.now.words() or 'nothing'}")
+        except OrkestraError as error:
+            self.say("warning", f"what is paused stays as it was: {error.message}")
+
+    def _hold_paused(self, names: frozenset[str]) -> None:
+        for name in names:
+            if (task := self.queue.get(name)) is not None:
+                self.queue.hold(task, queue.PAUSED, name in self.pauses.now.tasks)
 
     # --- small things --------------------------------------------------------------------------------------
 
@@ -239,15 +261,44 @@ class Run:
 
     def choose(self) -> tuple[Task, str] | None:
         """The next task and the agent for it, or None when nothing can be given out now."""
+        able = {} if self.pauses.now.everything else self._able()
+        task = self.queue.best(able)
+        return None if task is None else (task, able[queue.Queue.heap_name(task)])
+
+    def _able(self) -> dict[str, str]:
+        """For each heap with a ready task the agent that can do it now, if there is one."""
         able = {}
         for heap in list(self.queue.heaps):
             if self.queue.first(heap) is None:
                 continue
-            agent = next((name for name in self.agents_for(heap) if self.agents.can_work(name)), None)
-            if agent is not None:
-                able[heap] = agent
-        task = self.queue.best(able)
-        return None if task is None else (task, able[queue.Queue.heap_name(task)])
+            for name in self.agents_for(heap):
+                if name not in self.pauses.now.agents and self.agents.can_work(name):
+                    able[heap] = name
+                    break
+        return able
+
+    def waits(self) -> bool:
+        """Whether something can be given out later by itself, or once a person resumes the whole project."""
+        later = (self.queue.get(name) for _, name in self.later)
+        if any(task is not None and task.status == "pending" for task in later):
+            return True
+        return self.pauses.now.everything and bool(self._able())
+
+    def look_at_time(self) -> None:
+        """What time brings: the next attempt of what failed, and the end of claims."""
+        while self.later and self.later[0][0] <= moments.passed():
+            task = self.queue.get(heapq.heappop(self.later)[1])
+            if task is not None:
+                self.queue.hold(task, queue.LATER, False)
+        if self.until and not self.draining and not self.until.left():
+            self.draining = True
+
+    def retry_later(self, task: Task, failures: int) -> None:
+        """Let a task that failed so many times wait for its next attempt."""
+        delay = min(self.project.retry_delay * 2.0 ** min(failures - 1, 30), LONGEST_DELAY)
+        if delay > 0:
+            self.queue.hold(task, queue.LATER)
+            heapq.heappush(self.later, (moments.passed() + delay, task.id))
 
     def release_held(self) -> bool:
         """Let tasks that wait for a person's edit try once more; True when one may."""
@@ -255,16 +306,20 @@ class Run:
         freed = False
         for name, state in self.states.items():
             task = self.queue.get(name) if state.waits else None
-            if task is None or not task.busy or task.status != "pending":
+            if task is None or not task.busy & queue.FOR_PERSON or task.status != "pending":
                 continue
             last = self.held_tried.get(name)
             if last is None or (self.here.stay and now - last >= HELD_AGAIN):
                 self.held_tried[name] = now
-                self.queue.hold(task, False)
+                self.queue.hold(task, queue.FOR_PERSON, False)
                 freed = True
         return freed
 
     def next_time(self) -> float | None:
-        """Epoch second when something limited may go on, or None."""
-        times = [until for name in self.agents.cooldowns if (until := self.agents.limited_until(name))]
+        """Seconds until time brings something new, or None."""
+        times = [self.later[0][0] - moments.passed()] if self.later else []
+        if self.until and not self.draining:
+            times.append(self.until.left())
+        if self.here.stay:
+            times += [left for name in self.agents.cooldowns if (left := self.agents.rests(name))]
         return min(times, default=None)

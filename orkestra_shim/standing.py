@@ -21,6 +21,7 @@ def told(now: Session, seen: Board) -> dict[str, Any]:
         "run": seen.run,
         "seconds_left": list(span) if span else None,
         "limited": seen.past.limited,
+        "paused": seen.pauses.as_json(),
         "counts": seen.counts(),
         "tasks": list(seen.rows.values()),
     }
@@ -37,6 +38,7 @@ def lines(now: Session, seen: Board) -> list[str]:
     return [
         f"project {found.name} ({found.path}), branch {found.branch}",
         *_run(now, seen),
+        *([f"paused: {seen.pauses.words()} (orkestra resume)"] if seen.pauses else []),
         f"{len(seen.rows)} tasks: {counts}" if counts else "no tasks yet: orkestra task add TITLE",
         *(task_line(row, 0) for row in rows if row["state"] in ("needs_human", "failed")),
         *_held(seen),

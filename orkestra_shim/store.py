@@ -14,7 +14,6 @@ import gc
 import os
 import re
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -182,14 +181,15 @@ class Server(Loop):
             return due
         times = [] if due is None else [due]
         times += [max(self.run.edits.file.due(), 0.05)]
-        if self.run.here.stay and (until := self.run.next_time()) is not None:
-            times.append(max(0.05, until - time.time()))
+        if (left := self.run.next_time()) is not None:
+            times.append(max(0.05, left))
         return min(times)
 
     def idle(self) -> None:
         """See what people did meanwhile, then answer the claims that can be answered."""
         self._send_courier()
         self.run.look()
+        self.run.look_at_time()
         for client in self._workers():
             if client.work is not None and client.work.dropped and not client.work.told:
                 client.work.told = True
@@ -226,7 +226,7 @@ class Server(Loop):
                 except OrkestraError as error:
                     run.say("error", f"{chosen[0].id} cannot be given out: {error.message}")
                     raise
-            if any(other.work is not None for other in self.clients.values()):
+            if any(other.work is not None for other in self.clients.values()) or run.waits():
                 return None
             if not run.release_held():
                 return None if run.here.stay else ("stop", "nothing is left to do")
@@ -258,7 +258,8 @@ class Server(Loop):
         files.write_plain(here / "baseline-check", run.project.check)
         files.write_plain(here / "baseline-timeout", str(run.project.check_timeout))
         files.write_plain(here / "baseline-binds", tickets.nul(tickets.binds(place, run.project.share)))
-        return str(ready), str(run.queue.unfinished()), "1" if run.project.check.strip() else "0"
+        check = "1" if run.project.check.strip() else "0"
+        return str(ready), str(run.queue.unfinished()), check, "1" if run.pauses.now.everything else "0"
 
     def _drain(self) -> Reply:
         self.run.draining = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from . import graph
 from .errors import EX_FAILED, EX_LIMITED, EX_OK, EX_UNAVAILABLE
 
 if TYPE_CHECKING:
@@ -16,11 +17,13 @@ def summary(run: Run) -> tuple[int, str]:
     waiting = _waiting(run)
     limited, unavailable = _stuck(run)
     unpushed = run.remote.lines()
-    lines = [_counts(run), *_unfinished(run), *waiting, *unpushed]
+    blocked = _blocked(run)
+    lines = [_counts(run), *_unfinished(run), *blocked, *waiting, *unpushed, *_left(run)]
     if run.edits.problem:
         lines.append(f"the edited queue is not taken in: {run.edits.problem}")
     text = "\n".join([*lines, *dict.fromkeys(limited), *dict.fromkeys(unavailable)])
-    return _exit_code(run, bool(waiting or unpushed), bool(limited), bool(unavailable)), run.redact(text)
+    person = bool(waiting or blocked or unpushed)
+    return _exit_code(run, person, bool(limited), bool(unavailable)), run.redact(text)
 
 
 def _counts(run: Run) -> str:
@@ -45,6 +48,34 @@ def _waiting(run: Run) -> list[str]:
     ]
 
 
+def _blocked(run: Run) -> list[str]:
+    """A line for each task that did not get done and for which others wait, and which these are."""
+    tasks = run.queue.tasks
+    behind: dict[int, list[str]] = {}
+    found = graph.blocked([task.status for task in tasks], run.queue.document.graph.dependents)
+    for index, root in sorted(found.items()):
+        if not run.wanted or tasks[index].id in run.wanted:
+            behind.setdefault(root, []).append(tasks[index].id)
+    return [
+        f"blocked: {_some(names)} (behind {tasks[root].id}, which is {tasks[root].status.replace('_', ' ')})"
+        for root, names in behind.items()
+    ]
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(names[:10]) + more
+
+
+def _left(run: Run) -> list[str]:
+    """What a person had wanted to be left: paused, or after the time of --until."""
+    lines = [f"paused: {run.pauses.now.words()} (orkestra resume)"] if run.pauses.now else []
+    if run.until and not run.until.left() and (left := run.queue.unfinished()):
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.until.epoch))
+        lines.append(f"the time is up ({when}): {left} task{'s' * (left > 1)} left")
+    return lines
+
+
 def _stuck(run: Run) -> tuple[list[str], list[str]]:
     """(limited, unavailable): a line for each heap of ready tasks that nobody can take."""
     limited, unavailable = [], []
@@ -52,8 +83,10 @@ def _stuck(run: Run) -> tuple[list[str], list[str]]:
         task = run.queue.first(heap)
         if task is None:
             continue
-        names = run.agents_for(heap)
-        resting = [name for name in names if run.agents.limited_until(name)]
+        names = [name for name in run.agents_for(heap) if name not in run.pauses.now.agents]
+        if run.pauses.now.everything or (run.pauses.now.agents and not names):
+            continue
+        resting = [name for name in names if run.agents.rests(name)]
         for name in resting:
             until, why = run.agents.cooldowns[name]
             when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until))
@@ -64,14 +97,16 @@ def _stuck(run: Run) -> tuple[list[str], list[str]]:
     return limited, unavailable
 
 
-def _exit_code(run: Run, waiting: bool, limited: bool, unavailable: bool) -> int:
+def _exit_code(run: Run, person: bool, limited: bool, unavailable: bool) -> int:
     counts = run.queue.counts
-    if counts.get("failed") or counts.get("needs_human") or waiting:
+    if counts.get("failed") or counts.get("needs_human") or person:
         return EX_FAILED
+    if run.draining or run.pauses.now.everything:
+        return EX_OK
     if limited:
         return EX_LIMITED
     if unavailable:
         return EX_UNAVAILABLE
-    if run.queue.unfinished() and not run.draining and not run.here.only:
-        return EX_FAILED  # what is left waits for tasks that will not be done
+    if run.queue.unfinished() and not run.pauses.now and not run.here.only:
+        return EX_FAILED  # a defect if it ever happens: neither done nor in anybody's way
     return EX_OK

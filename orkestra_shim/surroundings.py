@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from . import files, settings
+from . import files, moments, settings
 from .checkout import Checkout
 from .errors import EX_CONFIG, OrkestraError
 from .objects import Objects
@@ -24,7 +24,7 @@ class Surroundings:
     """Paths and settings of this run."""
 
     def __init__(self) -> None:
-        """Raises 78 when the environment is incomplete, or the keys cannot be read."""
+        """Raises 78 when the environment is incomplete or the keys cannot be read, 64 for what is no time."""
         self.scripts = Path(_need("ORKESTRA_SCRIPTS"))
         self.config = Path(_need("ORKESTRA_CONFIG"))
         self.logs = Path(_need("ORKESTRA_LOGS"))
@@ -42,6 +42,8 @@ class Surroundings:
         self.checkout = Checkout(self.project, self.git, self.branch)
         self.stay = os.environ.get("ORKESTRA_STAY", "0") == "1"
         self.only = [name for name in re.split(r"[\s,]+", os.environ.get("ORKESTRA_ONLY", "")) if name]
+        until = os.environ.get("ORKESTRA_UNTIL", "")
+        self.until = moments.next_moment(until) if until else 0.0
         self.keys = settings.read_keys(self.config / "api-keys.env")
         self.secrets_file = Path(os.environ.get("ORKESTRA_SECRETS_FILE") or self.runtime / "secrets")
 

@@ -193,7 +193,7 @@ class Task:
         self.waiting = 0  # depends_on that are not completed
         self.wishes = 0  # prefer_after that are not finished
         self.chain = 0  # tasks in the longest chain waiting behind it
-        self.busy = False  # held back from the heaps: claimed, waiting for a person, limited
+        self.busy = 0  # why it is kept out of the heaps (queue.IN_HAND and the like), several at once
 
     @property
     def id(self) -> str:

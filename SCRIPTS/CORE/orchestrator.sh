@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Summary: The supervisor of one project's run: holds the project, starts the store and the workers, ends in order.
-# Usage: orchestrator.sh start [--project P] [--workers N] [--only TASK]... [--stay] [--anyway]
+# Usage: orchestrator.sh start [--project P] [--workers N] [--only TASK]... [--until TIME] [--stay] [--anyway]
 #        orchestrator.sh once  [--project P | --all] [--workers N]    for cron: silent unless something needs a person
 #        orchestrator.sh stop  [--project P]                  ends the run that goes on, wherever it was started
 #        orchestrator.sh status [--project P] [--json] [--since TIME]
 # Options:
 #   --workers N   how many tasks at the same time (settings: ORKESTRA_WORKERS)
 #   --only TASK   nothing but this task and what it waits for (may be given again)
+#   --until TIME  begin nothing from then on (07:00, or an ISO time); what is under way is brought to its end
 #   --stay        wait for more when nothing is left to do
 #   --quiet       no progress; the summary only when something needs a person
 #   --anyway      go on although the project's check fails on the branch before anything was done
@@ -21,7 +22,7 @@ readonly EARLY_DEATH=5  # seconds: a worker that lived less long died at once
 readonly EARLY_DEATHS=3 # so many of them in a row end the run
 readonly LOOK_ROUND=5   # seconds between two looks when nothing rings: a trap that came too late for `read` is run then
 
-ONLY=() STAY='' ANYWAY='' QUIET=''
+ONLY=() UNTIL='' STAY='' ANYWAY='' QUIET=''
 PROJECT='' WORKERS='' REMOTE=''
 STORE_PID='' MONITOR_PID='' COURIER_PID='' STOP_SIGNAL='' DRAINED='' INTERRUPTIBLE='' BELL=''
 # Workers by the number of their life, which the store rings with when the worker is gone.
@@ -31,12 +32,13 @@ LIVES=0 DEATHS=0 WORKER_STATUS=0 NOW=0 PATIENCE=0
 run::parse() {
   while (($# > 0)); do
     case $1 in
-      --project | --workers | --only)
+      --project | --workers | --only | --until)
         (($# > 1)) || die "$EX_USAGE" "$1 needs a value"
         case $1 in
           --project) PROJECT=$2 ;;
           --workers) WORKERS=$2 ;;
           --only) ONLY+=("$2") ;;
+          --until) UNTIL=$2 ;;
         esac
         shift
         ;;
@@ -58,8 +60,7 @@ run::start() {
   context::load "$PROJECT"
   [[ -z $WORKERS ]] || export ORKESTRA_WORKERS=$WORKERS
   ((ORKESTRA_WORKERS > 0 && ORKESTRA_WORKERS <= 256)) || die "$EX_USAGE" "--workers takes a number from 1 to 256"
-  [[ -z $STAY ]] || export ORKESTRA_STAY=1
-  export ORKESTRA_ONLY="${ONLY[*]}"
+  export ORKESTRA_STAY=${STAY:-0} ORKESTRA_ONLY="${ONLY[*]}" ORKESTRA_UNTIL=$UNTIL
   lock::hold_project
   [[ -n $LOCK_HELD ]] || run::held
   run::folders
@@ -201,7 +202,7 @@ run::work() {
   local ready has_check number
   store::ask plan
   ready=${STORE_REPLY[0]} has_check=${STORE_REPLY[2]}
-  [[ -z ${STORE_REPLY[3]:-} ]] || warn "${STORE_REPLY[3]}"
+  [[ ${STORE_REPLY[3]} == 0 ]] || run::paused
   ((ready > 0)) || [[ -n $STAY ]] || return 0
   if ((has_check == 1 && ready > 0)); then run::baseline; fi
   for ((number = 1; number <= ORKESTRA_WORKERS; ++number)); do
@@ -214,6 +215,11 @@ run::work() {
     run::listen
   done
   run::end_courier
+}
+
+run::paused() {
+  [[ -z $QUIET ]] || exit 0
+  die "$EX_FAILED" "the project $ORKESTRA_PROJECT_NAME is paused" "orkestra resume --project $ORKESTRA_PROJECT_NAME"
 }
 
 # Waits until the bell rings: a life that is over, or an empty line from run::told. A signal that comes after Bash has

@@ -43,7 +43,9 @@ def say_json(value: object) -> None:
 def task_line(row: dict[str, Any], width: int) -> str:
     """A row of the board for people; `width` of the column of ids."""
     more = ""
-    if row.get("waits_for"):
+    if row.get("blocked_by"):
+        more = f" (blocked by {row['blocked_by']})"
+    elif row.get("waits_for"):
         more = " (waits for " + ", ".join(row["waits_for"]) + ")"
     elif row["reason"]:
         more = f" ({row['reason'].splitlines()[0][:160]})"

@@ -1,7 +1,8 @@
-"""start, stop, status: a run over a project."""
+"""start, stop, pause, resume, status: a run over a project."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -18,9 +19,21 @@ if TYPE_CHECKING:
 @click.option("--workers", type=click.IntRange(1, 64), help="How many tasks at the same time.")
 @click.option("--only", multiple=True, metavar="TASK", help="Nothing but this task and what it waits for.")
 @click.option(
+    "--until",
+    metavar="TIME",
+    help="Begin nothing from then on: 07:00, or an ISO time. What is under way is brought to its end.",
+)
+@click.option(
     "--anyway", is_flag=True, help="Go on although the project's check fails before anything was done."
 )
-def start(wanted: str | None, stay: bool, workers: int | None, only: tuple[str, ...], anyway: bool) -> None:
+def start(
+    wanted: str | None,
+    stay: bool,
+    workers: int | None,
+    only: tuple[str, ...],
+    until: str | None,
+    anyway: bool,
+) -> None:
     """Work through the queue until nothing is left to do."""
     from orkestra_shim import scripts
 
@@ -29,6 +42,7 @@ def start(wanted: str | None, stay: bool, workers: int | None, only: tuple[str, 
     arguments = ["start", "--project", str(found.path)]
     arguments += ["--stay"] * stay + ["--anyway"] * anyway
     arguments += ["--workers", str(workers)] if workers else []
+    arguments += ["--until", until] if until else []
     for task in only:
         arguments += ["--only", task]
     say(f"project {found.name} ({found.path})")
@@ -45,6 +59,52 @@ def stop(wanted: str | None) -> None:
     found = now.find(wanted)
     say(f"project {found.name} ({found.path})")
     scripts.become(now.home, now.values, "CORE/orchestrator.sh", ["stop", "--project", str(found.path)])
+
+
+def _with_part(command: Callable[..., None]) -> Callable[..., None]:
+    agent = click.option("--agent", metavar="AGENT", help="Only what this agent would do.")
+    task = click.option("--task", metavar="TASK", help="Only this task.")
+    return agent(task(command))
+
+
+@click.command()
+@with_project
+@_with_part
+def pause(wanted: str | None, agent: str | None, task: str | None) -> None:
+    """Give out no more tasks until `resume`; what is under way is brought to its end.
+
+    It holds for the run that goes on, and for every later one.
+    """
+    _pause_or_resume(wanted, agent, task, True)
+
+
+@click.command()
+@with_project
+@_with_part
+def resume(wanted: str | None, agent: str | None, task: str | None) -> None:
+    """Give out tasks again; without --agent and --task, everything that is paused."""
+    _pause_or_resume(wanted, agent, task, False)
+
+
+def _pause_or_resume(wanted: str | None, agent: str | None, task: str | None, stops: bool) -> None:
+    from orkestra_shim import agents, board, pauses
+    from orkestra_shim.home import scripts_folder
+
+    if agent and task:
+        raise click.UsageError("--agent and --task are two pauses: give one of them")
+    now = session()
+    found = now.find(wanted)
+    git_dir = board.git_folder(found)
+    known = pauses.read(git_dir)
+    if task is not None and task not in known.tasks:
+        board.row_of(board.read(now, found), task)
+    if agent is not None and agent not in known.agents:
+        agents.need_known(agent, scripts_folder(now.home.root), now.home.config)
+    edit = pauses.Pauses.pause if stops else pauses.Pauses.resume
+    before, after = pauses.change(git_dir, lambda old: edit(old, agent or "", task or ""))
+    already = "already " if stops and before == after else ""
+    told = f"{already}paused: {after.words()}" if after else "nothing is paused"
+    say(f"{found.name}: {told}")
 
 
 @click.command()

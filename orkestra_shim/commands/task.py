@@ -207,11 +207,8 @@ def _need_agent(now: Session, name: str) -> None:
     from orkestra_shim import agents
     from orkestra_shim.home import scripts_folder
 
-    known = agents.adapters(agents.folders(scripts_folder(now.home.root), now.home.config))
-    if name != "auto" and name not in known:
-        raise OrkestraError(
-            EX_USAGE, f"there is no agent '{name[:80]}'", f"there are: auto, {', '.join(known)}"
-        )
+    if name != "auto":
+        agents.need_known(name, scripts_folder(now.home.root), now.home.config)
 
 
 def _who_works(seen: Board) -> str:

@@ -83,7 +83,7 @@ class World:
         made = self.orkestra("new", name)
         assert made.returncode == 0, made.stderr
         found = Project(self, self.home / "PROJECTS" / name)
-        found.set(**project)
+        found.set(**{"retry_delay": 0, **project})
         found.tasks(tasks)
         return found
 

@@ -59,6 +59,7 @@ class Project:
             "id": "0123456789ab",
             "name": "demo",
             "branch": "main",
+            "retry_delay": 0,
             **settings,
         }
         (self.path / "config/project.json").write_text(json.dumps(top))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orkestra_shim import files, jsonfile, queue
 from orkestra_shim.errors import OrkestraError
-from orkestra_shim.queue import Document, Queue
+from orkestra_shim.queue import IN_HAND, Document, Queue
 from orkestra_shim.tasks import name_problem, path_problem
 
 
@@ -28,7 +28,7 @@ def drain(q: Queue) -> list[str]:
     """Claim and complete until nothing is ready."""
     order = []
     while (task := q.best(list(q.heaps))) is not None:
-        q.hold(task, True)
+        q.hold(task, IN_HAND)
         q.set_status(task, "in_progress")
         q.set_status(task, "completed")
         order.append(task.id)
@@ -191,7 +191,7 @@ def test_every_task_is_claimed_once_in_the_order_of_the_rule(tasks: list[dict[st
             return (rank, len(set(one["prefer_after"]) - done), -chain(one["id"]), tasks.index(one))
 
         assert by_id[task.id] == min(ready, key=key)
-        q.hold(task, True)
+        q.hold(task, IN_HAND)
         q.set_status(task, "completed")
         done.add(task.id)
     assert done == set(by_id)

@@ -26,7 +26,7 @@ def task(name: str, **fields: object) -> dict[str, object]:
 def test_two_tasks_land_in_order_and_the_next_start_has_nothing_to_do(tmp_path: Path) -> None:
     project = Project(tmp_path, [task("b", depends_on=["a"]), task("a", check="test -s new.txt")])
     store = project.start()
-    assert store.control.ask("plan") == ["ok", "1", "2", "0"]
+    assert store.control.ask("plan") == ["ok", "1", "2", "0", "0"]
     worker = Worker(store)
     assert worker.claim() == ["ok", "task", "a", "1", "shell", "fresh", "", "shell"]
     assert (worker.ticket / "exchange/command").read_text() == "true"
@@ -47,7 +47,7 @@ def test_two_tasks_land_in_order_and_the_next_start_has_nothing_to_do(tmp_path: 
     assert first["evidence"][0]["tree"] == first["change"]["tree"] and first["reviewed_by"] == "programs"
 
     store = project.start()
-    assert store.control.ask("plan") == ["ok", "0", "0", "0"]
+    assert store.control.ask("plan") == ["ok", "0", "0", "0", "0"]
     assert finish(store) == 0
     assert store.end() == (0, "")
 

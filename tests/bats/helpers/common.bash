@@ -65,7 +65,7 @@ make_project() {
   PROJECT=$PLACE/projects/$name
   make_repository "$PROJECT"
   mkdir -p -- "$PROJECT/config" "$PROJECT/src" "$PROJECT/logs/execution"
-  printf '{"format": "orkestra.project/1", "id": "0123456789ab", "name": "%s", "branch": "main", "check": ""}\n' \
+  printf '{"format": "orkestra.project/1", "id": "0123456789ab", "name": "%s", "branch": "main", "check": "", "retry_delay": 0}\n' \
     "$name" >"$PROJECT/config/project.json"
   printf '{"version": 1, "tasks": [%s]}\n' "$tasks" >"$PROJECT/config/task-queue.json"
   printf 'logs/execution/\n' >"$PROJECT/.gitignore"
