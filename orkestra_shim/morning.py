@@ -65,15 +65,21 @@ def _drafts(seen: Board, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _needs(seen: Board, drafts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What waits for a person as things stand, whenever it began."""
+    """What waits for a person as things stand, whenever it began; `do` is what that person does about it."""
     needs = {name: row["reason"] for name, row in seen.rows.items() if row["state"] == "needs_human"}
     needs |= {one["task"]: one["why"] for one in drafts if one["decision"] == "needs_human"}
+    do = {name: _again(name) for name in needs}
     for name, row in seen.rows.items():
         if row.get("held_by_edits"):
             needs[name] = f"your edits in {row['held_by_edits']} are not committed"
+            do[name] = "commit or stash your edits, then: orkestra start"
         elif row["state"] == "proposed":
-            needs[name] = f"proposed; orkestra task accept {name}"
-    return [{"task": name, "why": why} for name, why in needs.items()]
+            needs[name], do[name] = "proposed", f"orkestra task accept {name}"
+    return [{"task": name, "why": why, "do": do[name]} for name, why in needs.items()]
+
+
+def _again(name: str) -> str:
+    return f"orkestra task show {name}, then: orkestra task retry {name}"
 
 
 def _spent(seen: Board, events: list[dict[str, Any]], moment: str, has_log: bool) -> dict[str, Any]:
@@ -176,8 +182,8 @@ def _what_next(told: dict[str, Any]) -> str:
     if following["ready"]:
         return f"{todo}: orkestra start" + "".join(f" ({one})" for one in rests)
     if told["failed"] or told["needs_you"]:
-        name = (told["needs_you"] or told["failed"])[0]["task"]
-        return f"orkestra task show {printable(name)}, then: orkestra task retry {printable(name)}{blocked}"
+        do = _again(told["failed"][0]["task"]) if told["failed"] else told["needs_you"][0]["do"]
+        return f"{printable(do)}{blocked}"
     return f"nothing is left to do{blocked}"
 
 

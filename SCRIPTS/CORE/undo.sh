@@ -154,8 +154,10 @@ undo::end() {
       ;;
     *) die "$EX_CANNOT_WRITE" "the landing failed (exit $STATUS): nothing was changed" "see $ORKESTRA_LOGS/orchestrator.log" ;;
   esac
+  local files="$FILES files"
+  ((FILES != 1)) || files='1 file'
   log::write info "$TASK: undone as $NAME"
-  say "undone as $NAME, $FILES files; $TASK is cancelled, and orkestra task retry $TASK puts it to work again"
+  say "undone as $NAME, $files; $TASK is cancelled, and orkestra task retry $TASK puts it to work again"
   undo::python said "$FOLDER"
   [[ -z $RESULT ]] || say_lines "$RESULT"
 }
