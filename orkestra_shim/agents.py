@@ -57,9 +57,9 @@ def adapters(places: list[Path]) -> dict[str, Path]:
     return found
 
 
-def need_known(name: str, scripts: Path, config: Path) -> None:
-    """Raises 64, with the names there are, unless an adapter is called so."""
-    known = adapters(folders(scripts, config))
+def need_known(name: str, scripts: Path, config: Path, *others: str) -> None:
+    """Raises 64, with the names there are, unless an adapter is called so, or `name` is one of the others."""
+    known = [*others, *adapters(folders(scripts, config))]
     if name not in known:
         raise OrkestraError(EX_USAGE, f"there is no agent '{name[:80]}'", f"there are: {', '.join(known)}")
 

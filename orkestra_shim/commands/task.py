@@ -207,8 +207,7 @@ def _need_agent(now: Session, name: str) -> None:
     from orkestra_shim import agents
     from orkestra_shim.home import scripts_folder
 
-    if name != "auto":
-        agents.need_known(name, scripts_folder(now.home.root), now.home.config)
+    agents.need_known(name, scripts_folder(now.home.root), now.home.config, "auto")
 
 
 def _who_works(seen: Board) -> str:
