@@ -82,6 +82,7 @@ if [[ ! -e {place}/first ]]; then
   touch {place}/first
   sleep 600
 fi
+if grep -q . "/proc/$(<{place}/escaped)/cmdline" 2>/dev/null; then touch {place}/alive; fi
 echo work >work
 """
 
@@ -119,6 +120,7 @@ def test_without_a_sandbox_what_a_killed_agent_left_ends_before_its_workspace_is
     said, _ = run.communicate(timeout=60)
     assert run.returncode == 0, said
     assert not words(escaped)
+    assert not (place / "alive").exists(), "it was alive when the next agent began"
     assert project.decided() == {"a": "landed"}
     assert project.file("work") == "work\n" and project.file("noise") is None
     shutil.rmtree(place)

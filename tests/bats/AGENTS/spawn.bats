@@ -192,6 +192,12 @@ output.log'
   (($(stat -c %s "$A/output.log") < 17000000))
 }
 
+@test "one that took too much has failed also where it ended well by itself" {
+  ORKESTRA_OUTPUT_LIMIT=1 spawn 'head -c 3000000 /dev/zero'
+  assert_status 1
+  assert_equal "$output" 'printed more than 1 MiB (ORKESTRA_OUTPUT_LIMIT)'
+}
+
 # The attacks themselves are in SAFETY/limits.bats.
 @test "an agent that takes too much is ended and has failed, whatever it says itself; what it refreshed is kept" {
   credential

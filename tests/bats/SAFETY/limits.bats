@@ -92,8 +92,9 @@ prints() {
   check "$1" 'head -c 3145728 /dev/zero; echo through >end; sleep 3'
   succeeded
   assert_exists "$W/tree/end"
-  ORKESTRA_OUTPUT_LIMIT=2 check "$1" 'yes; sleep infinity'
+  ORKESTRA_OUTPUT_LIMIT=2 check "$1" 'for i in {1..100}; do head -c 1048576 /dev/zero; sleep 0.3; done; echo through >late'
   ended 'printed more than 2 MiB (ORKESTRA_OUTPUT_LIMIT)'
+  assert_missing "$W/tree/late"
   # The last words tell the next attempt.
   assert_equal "$(tail -n 1 "$LOG")" 'orkestra: ended, since it printed more than 2 MiB (ORKESTRA_OUTPUT_LIMIT)'
 }
@@ -233,6 +234,25 @@ hangs() {
     share "$SCRIPTS" "$W" "$COMMAND" "$LOG"
   assert_status 0
   assert_equal "${lines[1]}" 0
+}
+
+@test "the dead whom nobody buries are not counted against who comes next in their group" {
+  need_groups pids
+  export ORKESTRA_PROCESSES_LIMIT=30
+  printf 'for ((i = 0; i < 15; ++i)); do sleep 0.2 & done; wait' >"$COMMAND"
+  # shellcheck disable=SC2016  # for the other shell
+  run bash -c 'source "$1/CORE/lib/boot.bash"; use SAFETY/limits; limits::share; trap limits::close EXIT
+    careless=$2 # a parent that does not look after its children; it leaves the group, they stay
+    bash -c '\''printf 0 >"$1/cgroup.procs"; for ((i = 0; i < 25; ++i)); do sleep 0.5 & done
+      printf 0 >"${1%/*}/cgroup.procs"; echo out; exec sleep 1000'\'' careless "$ORKESTRA_PIDS_GROUP" >"$careless" &
+    disown
+    until [[ -s $careless ]]; do sleep 0.1; done
+    until [[ -z $(<"$ORKESTRA_PIDS_GROUP/cgroup.procs") ]]; do sleep 0.1; done
+    cat "$ORKESTRA_PIDS_GROUP/pids.current"
+    "$1/SAFETY/check.sh" "${@:3}" 60 || ended=$?
+    kill -KILL $!; exit "${ended:-0}"' dead "$SCRIPTS" "$PLACE/careless" "$W" "$COMMAND" "$LOG"
+  assert_equal "$output" 25
+  assert_status 0
 }
 
 @test "without a sandbox a group finds what has thrown away its session and its environment" {
