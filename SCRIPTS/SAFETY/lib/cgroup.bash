@@ -98,6 +98,8 @@ cgroup::empty() {
 cgroup::_end() {
   local pids tries
   for ((tries = 0; tries < 250; ++tries)); do
+    # Somebody who ended us may have removed it.
+    [[ -e $1/cgroup.procs ]] || return 0
     mapfile -t pids <"$1/cgroup.procs"
     ((${#pids[@]})) || return 0
     # Nothing is born while we kill one after the other.
