@@ -68,7 +68,7 @@ gone() {
 }
 
 @test "told to stop, it tells the child's whole group and waits for it" {
-  file=$(a_command 'process::forward; process::start bash -c "sleep 1000 & echo \$! >pids; trap \"echo told >told; exit 3\" TERM; wait"
+  file=$(a_command 'process::forward; process::start bash -c "trap \"echo told >told; exit 3\" TERM; sleep 1000 & echo \$! >pids; wait"
     process::wait status; exit "$status"')
   mkfifo pids
   "$file" &

@@ -10,6 +10,7 @@ setup() {
   mkdir -p run SCRIPTS/CORE
   ln -s "$SCRIPTS/CORE/lib" SCRIPTS/CORE/lib
   mkfifo run/w1.req run/w1.rep
+  latch_make PLAYING
   {
     printf '#!/usr/bin/env bash\nsource "${BASH_SOURCE[0]%%/*}/lib/boot.bash"\nuse store\nstore::connect w1\n'
     printf 'store::ask "$@"\nprintf "%%s|" "$STORE_WORD" "${STORE_REPLY[@]}"\n'
@@ -17,10 +18,12 @@ setup() {
   chmod +x SCRIPTS/CORE/client.sh
 }
 
-# play REPLY...: answers hello, then each request with REPLY (a format that gets the number); notes the requests.
+# play REPLY...: answers hello, then each request with REPLY (a format that gets the number); notes the requests. Like the
+# store it has its pipes open before a client comes, which is what `playing` waits for.
 play() {
   local reply seq rest
-  exec 5<run/w1.req 6>run/w1.rep
+  exec 5<>run/w1.req 6<>run/w1.rep
+  echo >"$LATCH_PLAYING"
   read -r seq rest <&5
   printf '%s\tok\n' "$seq" >&6
   for reply in "$@"; do
@@ -32,8 +35,11 @@ play() {
   exec 5<&- 6>&-
 }
 
+playing() { latch_wait "$LATCH_PLAYING"; }
+
 @test "fields go there and come back as they were, empty ones too" {
   play '%s\tok\ta\\tb\t\tc\\nd\t\n' &
+  playing
   run SCRIPTS/CORE/client.sh verb $'one\ttwo' '' 'th\ree'
   wait
   [[ $output == $'ok|a\tb||c\nd||' ]]
@@ -42,6 +48,7 @@ play() {
 
 @test "a store's refusal is this process's end, in the store's words and with its code" {
   play '%s\terr\t65\tthe queue is bad\tmend line 3\n' &
+  playing
   run -65 SCRIPTS/CORE/client.sh verb
   wait
   [[ $output == $'orkestra: the queue is bad\n  mend line 3' ]]
@@ -49,6 +56,7 @@ play() {
 
 @test "a store that is gone ends the client" {
   play &
+  playing
   run -70 SCRIPTS/CORE/client.sh verb
   wait
   [[ $output == *'store of this run is gone'* ]]
@@ -56,6 +64,7 @@ play() {
 
 @test "a store that dies in the middle of a line ends the client" {
   play '%s\tok\thalf' &
+  playing
   run -70 SCRIPTS/CORE/client.sh verb
   wait
   [[ $output == *'store of this run is gone'* ]]
@@ -63,6 +72,7 @@ play() {
 
 @test "an answer to another question is not taken" {
   play '99%s\tok\n' &
+  playing
   run -70 SCRIPTS/CORE/client.sh verb
   wait
   [[ $output == *'out of turn'* ]]
