@@ -71,6 +71,7 @@ run::start() {
   # Of a child that dies of a signal Bash tells a person, with a line number, unless that signal has a trap.
   # shellcheck disable=SC2173  # not to trap it
   trap : KILL
+  run::keep_gc_out
   run::start_monitor
   "$ORKESTRA_SCRIPTS/CORE/land.sh" recover
   run::open_store
@@ -84,6 +85,19 @@ run::start() {
 
 run::held() {
   die "$EX_HELD" "another run holds this project: $LOCK_HOLDER" "wait for it, or stop it: orkestra stop --project $ORKESTRA_PROJECT_NAME"
+}
+
+# See lock.bash. A gc that goes on takes minutes at most.
+run::keep_gc_out() {
+  local said=''
+  while :; do
+    lock::keep_gc_out
+    [[ -z $STOP_SIGNAL ]] || exit "$STOP_SIGNAL"
+    [[ -n $LOCK_GC_HOLDER ]] || return 0
+    [[ -n $said ]] || say "waiting for git gc to end ($LOCK_GC_HOLDER)"
+    said=1
+    sleep 1
+  done
 }
 
 run::folders() {
@@ -226,6 +240,7 @@ run::paused() {
 # looked for traps and before it sleeps is not heard until something else happens: that is no later than LOOK_ROUND.
 run::listen() {
   local life='' status=0
+  lock::keep_gc_out
   IFS= read -r -t "$LOOK_ROUND" life <&"$BELL" || status=$?
   ((status != 1)) || run::store_lost
   if [[ -n $life && -n ${PID_OF[$life]:-} ]]; then run::bury "$life"; fi
@@ -347,6 +362,7 @@ run::last() {
   trap '' TERM INT HUP
   run::kill_all
   [[ -z ${ORKESTRA_RUN:-} ]] || rm -rf -- "$ORKESTRA_RUN"
+  lock::let_gc_in
   lock::forget_holder
 }
 

@@ -50,3 +50,56 @@ lock::_inherit() {
 lock::forget_holder() {
   rm -f -- "$ORKESTRA_GIT_DIR/orkestra/holder"
 }
+
+# --- Git's own garbage collection -------------------------------------------------------------------------------
+
+# A `git gc --prune=now` removes whatever no ref reached when it looked: a tree that is about to land, and the branch
+# would hold a commit without it. So a run holds the lock of `git gc` (gc.pid, by Git's own protocol: builtin/gc.c), as
+# if it were one: a person's says that it goes on, and as which process.
+readonly LOCK_GC_FRESH=3600 # seconds after which it is written anew: Git takes one of twelve hours for forgotten
+readonly LOCK_GC_TRIES=50   # of a tenth of a second: how long a Git that looks at the lock may take
+LOCK_GC_AT=''               # when it was written, in SECONDS
+LOCK_GC_HOLDER=''           # the gc that goes on
+
+# lock::keep_gc_out: from here to lock::let_gc_in no gc begins; to be called again and again. Where one goes on
+# LOCK_GC_HOLDER says which, and nothing is done.
+lock::keep_gc_out() {
+  LOCK_GC_HOLDER=''
+  [[ -z $LOCK_GC_AT ]] || ((SECONDS - LOCK_GC_AT >= LOCK_GC_FRESH)) || return 0
+  local file=$ORKESTRA_GIT_DIR/gc.pid tries=0
+  until (set -C && printf '%s %s\n' "$$" "$HOSTNAME" >"$file.lock") 2>/dev/null; do
+    if ((++tries > LOCK_GC_TRIES)); then
+      LOCK_GC_AT=$SECONDS
+      warn "git gc cannot be kept away while this run goes on, $file.lock is in the way: do not run git gc --prune=now"
+      return
+    fi
+    sleep 0.1
+  done
+  lock::_look_for_gc "$file"
+  if [[ -n $LOCK_GC_HOLDER ]]; then
+    rm -f -- "$file.lock"
+  else
+    mv -fT -- "$file.lock" "$file"
+    LOCK_GC_AT=$SECONDS
+  fi
+}
+
+# The gc that goes on, by the lock that it left: on this machine it is a living Git, on another one the lock is fresh.
+lock::_look_for_gc() {
+  local pid='' host='' comm='' written
+  [[ ! -f $1 ]] || read -r pid host <"$1" || : # half a line says nothing
+  [[ $pid =~ ^[0-9]+$ && $pid != "$$" ]] || return 0
+  if [[ $host == "$HOSTNAME" ]]; then
+    [[ ! -r /proc/$pid/comm ]] || read -r comm 2>/dev/null <"/proc/$pid/comm" || comm='' # it has just ended
+    [[ $comm != git* ]] || LOCK_GC_HOLDER="process $pid"
+  else
+    written=$(stat -c %Y -- "$1")
+    ((EPOCHSECONDS - written > 12 * LOCK_GC_FRESH)) || LOCK_GC_HOLDER="process $pid on $host"
+  fi
+}
+
+lock::let_gc_in() {
+  local file=$ORKESTRA_GIT_DIR/gc.pid pid=''
+  [[ ! -f $file ]] || read -r pid _ <"$file" || : # as above
+  [[ $pid != "$$" ]] || rm -f -- "$file"
+}
