@@ -68,10 +68,11 @@ lock::keep_gc_out() {
   [[ -z $LOCK_GC_AT ]] || ((SECONDS - LOCK_GC_AT >= LOCK_GC_FRESH)) || return 0
   local file=$ORKESTRA_GIT_DIR/gc.pid tries=0
   until (set -C && printf '%s %s\n' "$$" "$HOSTNAME" >"$file.lock") 2>/dev/null; do
-    if ((++tries > LOCK_GC_TRIES)); then
-      LOCK_GC_AT=$SECONDS
-      warn "git gc cannot be kept away while this run goes on, $file.lock is in the way: do not run git gc --prune=now"
-      return
+    if ((++tries == LOCK_GC_TRIES)); then
+      log::write warn "removed $file.lock, which a process that was killed has left"
+      rm -f -- "$file.lock"
+    elif ((tries > LOCK_GC_TRIES + 10)); then
+      die "$EX_CANNOT_WRITE" "cannot write $file" "see the owner and rights of $ORKESTRA_GIT_DIR, and the space left"
     fi
     sleep 0.1
   done
