@@ -10,7 +10,7 @@
 # shellcheck disable=SC2312  # what < <() gives says by itself whether there was anything
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log context git
+use list log context git
 
 readonly MONITOR_NAME='^[a-z0-9][a-z0-9._-]{0,63}$' # of a task, of an agent
 declare -A MONITOR_SAID=() MONITOR_NOW=()
@@ -83,8 +83,7 @@ monitor::records() {
   [[ $head != "$MONITOR_HEAD" || -z $head ]] || return 0
   MONITOR_HEAD=$head MONITOR_RECORDS=0
   [[ -n $head ]] || return 0
-  mapfile -d '' paths < <(git::project ls-tree -r -z --name-only "$head" logs/outcomes/)
-  wait "$!"
+  list::read paths git::project ls-tree -r -z --name-only "$head" logs/outcomes/
   for head in "${paths[@]}"; do [[ $head != */outcome-*.json ]] || ((++MONITOR_RECORDS)); done
 }
 

@@ -7,22 +7,25 @@
 # whole (same folder, then rename) and keeps its mode.
 # shellcheck source=../CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use SAFETY/secrets
+use list SAFETY/secrets
 export LC_ALL=C
 
 main() {
   (($# > 0)) || die "$EX_USAGE" "redact.sh: which file?"
-  local file
+  local file found
   for file in "$@"; do
     [[ -f $file && -r $file ]] || die "$EX_DATA" "redact.sh: cannot read $file"
   done
   secrets::load || exit "$EX_OK"
   redact::sort
-  # shellcheck disable=SC2312  # `wait $!` gives the status of < <()
-  while IFS= read -r -d '' file; do
-    redact::rewrite "$file"
-  done < <(printf '%s\n' "${SECRETS_VALUES[@]}" | grep -laZF -f - -- "$@" || (($? == 1)))
-  wait "$!" || die "$EX_INTERNAL" "redact.sh: the search broke: the files may still hold a key"
+  # shellcheck disable=SC2310  # its status says it all
+  list::read found redact::found "$@" || die "$EX_INTERNAL" "redact.sh: the search broke: the files may still hold a key"
+  for file in "${found[@]}"; do redact::rewrite "$file"; done
+}
+
+# Those of the files that hold a key; the values reach grep through a pipe, never as arguments.
+redact::found() {
+  printf '%s\n' "${SECRETS_VALUES[@]}" | grep -laZF -f - -- "$@" || (($? == 1))
 }
 
 # The longest first: one key may be the beginning of another.

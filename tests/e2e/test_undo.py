@@ -54,7 +54,7 @@ def holds(project: Project) -> None:
 
 def test_the_reverse_lands_with_an_outcome_that_names_what_built_on_it(project: Project) -> None:
     said = undo(project, "two")
-    assert "undone as outcome-006, 1 files" in said
+    assert "undone as outcome-006, 1 file;" in said
     assert "far (outcome-003) depends on two" in said and "after (outcome-004) depends on two" in said
     assert "alone" not in said and "one (" not in said
     assert (project.file("src/numbers") or "").splitlines()[1:4] == ["2", "3", "4"]

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2312,SC2034  # `wait $!` gives the status of < <(); land.sh reads what is set here
+# shellcheck shell=bash disable=SC2312,SC2034  # land.sh reads what is set here
 # The person's checkout, brought along by a landing. Nothing that a person has not committed is ever overwritten.
 #
 # The order is from ENGINE's measurements: take Git's own index.lock, look for anything in the way, bring the files to
@@ -7,7 +7,7 @@
 #   CHECKOUT_GIT/orkestra-landing   `OLD NEW`; index.lock is a hard link to it, so that our lock is told from others'
 #   CHECKOUT_GIT/orkestra-index     the index that will be put in place
 
-use git
+use list git
 
 CHECKOUT_DIR='' CHECKOUT_GIT=''
 CHECKOUT_OBSTACLES=()           # paths that a person's edits hold
@@ -15,7 +15,7 @@ readonly CHECKOUT_LOCK_TRIES=50 # of a tenth of a second: how long another Git m
 
 # checkout::find: sets CHECKOUT_DIR and CHECKOUT_GIT to the work tree that has the branch checked out, empty if none.
 checkout::find() {
-  local head='' line path=''
+  local head='' line path='' lines=()
   CHECKOUT_DIR='' CHECKOUT_GIT=''
   if [[ $ORKESTRA_GIT_DIR == "$ORKESTRA_PROJECT/.git" && -f $ORKESTRA_GIT_DIR/HEAD ]]; then
     IFS= read -r head <"$ORKESTRA_GIT_DIR/HEAD" || [[ -n $head ]]
@@ -25,13 +25,13 @@ checkout::find() {
     fi
   fi
   [[ -d $ORKESTRA_GIT_DIR/worktrees || $ORKESTRA_GIT_DIR != "$ORKESTRA_PROJECT/.git" ]] || return 0
-  while IFS= read -r -d '' line; do
+  list::read lines git::project worktree list --porcelain -z
+  for line in "${lines[@]}"; do
     case $line in
       'worktree '*) path=${line#worktree } ;;
       "branch refs/heads/$ORKESTRA_BRANCH") CHECKOUT_DIR=$path ;;
     esac
-  done < <(git::project worktree list --porcelain -z)
-  wait "$!"
+  done
   [[ -z $CHECKOUT_DIR ]] || CHECKOUT_GIT=$(git -C "$CHECKOUT_DIR" rev-parse --absolute-git-dir)
 }
 
@@ -82,22 +82,23 @@ checkout::_git() {
 # what OLD says: staged, edited, deleted, or in the way of a file that is added (even an ignored one, which Git itself
 # would overwrite without a word). A path that is already what NEW wants is none: the private index is told so.
 checkout::obstacles() {
-  local old=$1 new=$2 meta path dirty=()
+  local old=$1 new=$2 meta path i found=() dirty=()
   local -A concerned=()
   CHECKOUT_OBSTACLES=()
-  while IFS= read -r -d '' meta && IFS= read -r -d '' path; do
+  list::read found git::project diff-tree -r -z --raw --no-renames "$old" "$new"
+  for ((i = 0; i < ${#found[@]}; i += 2)); do
+    meta=${found[i]} path=${found[i + 1]}
     concerned[$path]=$meta
     [[ $meta != *' A' ]] || ! checkout::_occupied "$path" || dirty+=("$path")
-  done < <(git::project diff-tree -r -z --raw --no-renames "$old" "$new")
-  wait "$!"
+  done
   ((${#concerned[@]} > 0)) || return 0
   # XY PATH for each tracked path whose index or file is not what the branch says. An added path that is staged is
   # here too, and has been seen above.
-  while IFS= read -r -d '' path; do
+  list::read found checkout::_git status --porcelain=v1 -z --untracked-files=no --no-renames --ignore-submodules=all
+  for path in "${found[@]}"; do
     path=${path:3}
     [[ -z ${concerned[$path]:-} || ${concerned[$path]} == *' A' ]] || dirty+=("$path")
-  done < <(checkout::_git status --porcelain=v1 -z --untracked-files=no --no-renames --ignore-submodules=all)
-  wait "$!"
+  done
   for path in "${dirty[@]}"; do
     checkout::_arrived "$path" "${concerned[$path]}" || CHECKOUT_OBSTACLES+=("$path")
   done
@@ -165,17 +166,17 @@ checkout::find_interrupted() {
 # checkout::_compare_index OLD NEW: CHECKOUT_INDEX_IS_OLD says whether the index has of each path of the change what OLD
 # has: the landing did not get as far as to put its own in place, and nobody has staged anything there.
 checkout::_compare_index() {
-  local path
+  local path found
   local -A changed=()
   CHECKOUT_INDEX_IS_OLD=1
-  while IFS= read -r -d '' path; do changed[$path]=1; done \
-    < <(git::project diff-tree -r -z --name-only --no-renames "$1" "$2" 2>/dev/null)
-  wait "$!" || CHECKOUT_INDEX_IS_OLD='' # one of the commits is gone
+  # shellcheck disable=SC2310  # one of the commits is gone
+  list::read found git::project diff-tree -r -z --name-only --no-renames "$1" "$2" 2>/dev/null || CHECKOUT_INDEX_IS_OLD=''
   [[ -n $CHECKOUT_INDEX_IS_OLD ]] || return 0
-  while IFS= read -r -d '' path; do
+  for path in "${found[@]}"; do changed[$path]=1; done
+  list::read found git::checkout "$CHECKOUT_GIT" "$CHECKOUT_DIR" diff-index --cached -z --name-only --no-renames "$1"
+  for path in "${found[@]}"; do
     [[ -z ${changed[$path]:-} ]] || CHECKOUT_INDEX_IS_OLD=''
-  done < <(git::checkout "$CHECKOUT_GIT" "$CHECKOUT_DIR" diff-index --cached -z --name-only --no-renames "$1")
-  wait "$!"
+  done
 }
 
 # checkout::settle OLD NEW: brings every path of the change to NEW, from wherever the kill left it. CHECKOUT_EDITED says

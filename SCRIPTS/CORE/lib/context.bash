@@ -1,5 +1,7 @@
-# shellcheck shell=bash disable=SC2312,SC2034  # `wait $!` gives the status of < <(); commands read what is set here
+# shellcheck shell=bash disable=SC2034  # commands read what is set here
 # Which framework, home and project a command is about. One Python start answers it all.
+
+use list
 
 # context::python: finds the framework's interpreter, or says the one command that makes it. Sets ORKESTRA_ROOT.
 context::python() {
@@ -37,8 +39,7 @@ context::load() {
   [[ -z ${1:-} ]] || arguments=(--project "$1")
   # What is wrong has been said in the module's own words: no ERR trap on top of them.
   # shellcheck disable=SC2310  # as wanted here
-  mapfile -d '' pairs < <(context::run .context "${arguments[@]}" || exit)
-  wait "$!" || status=$?
+  list::read pairs context::run .context "${arguments[@]}" || status=$?
   ((status == 0)) || exit "$status"
   for pair in "${pairs[@]}"; do
     [[ $pair =~ ^ORKESTRA_[A-Z_]+= ]] || die "$EX_INTERNAL" "the context has an unexpected line"
@@ -55,8 +56,7 @@ context::each() {
   local pair pairs=() status=0 block=() first=1 id=''
   context::python
   # shellcheck disable=SC2310  # what is wrong has been said in the module's own words
-  mapfile -d '' pairs < <(context::run .context --all || exit)
-  wait "$!" || status=$?
+  list::read pairs context::run .context --all || status=$?
   ((status == 0)) || exit "$status"
   for pair in "${pairs[@]}"; do
     if [[ -n $pair ]]; then

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The framework's own logs (LOGS/orchestrator.log, LOGS/monitor.log) and the lines that a person sees.
 
-use text
+use list text
 
 readonly LOG_KEPT=3 # old files of each log: NAME.log.1 is the youngest
 
@@ -37,9 +37,8 @@ log::rotate() {
 }
 
 log::_larger() {
-  # shellcheck disable=SC2312  # `wait $!` gives its status
-  mapfile -d '' "$2" < <(exec find "$ORKESTRA_LOGS" -maxdepth 1 -type f -name '*.log' -size "+$1c" -print0)
-  wait "$!"
+  # One may be set aside by somebody else while find looks.
+  list::read "$2" find "$ORKESTRA_LOGS" -ignore_readdir_race -maxdepth 1 -type f -name '*.log' -size "+$1c" -print0
 }
 
 # say MESSAGE: a line for people, on stdout, without control characters. A reader who has gone (`start | head`, a closed
