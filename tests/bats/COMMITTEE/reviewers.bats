@@ -167,7 +167,7 @@ E
   printf '#!/bin/sh\nhead -c 500000 /dev/zero | tr "\\0" y; exit 11\n' >"$PLACE/loud"
   printf '#!/bin/sh\nexec sleep 1000\n' >"$PLACE/slow"
   chmod 755 "$PLACE"/{odd,loud,slow}
-  PROGRAMS_SECONDS=1 run --separate-stderr "$SCRIPTS/COMMITTEE/run-programs.sh" size "$PLACE/odd" "$PLACE/loud" "$PLACE/slow" nobody
+  PROGRAMS_SECONDS=5 run --separate-stderr "$SCRIPTS/COMMITTEE/run-programs.sh" size "$PLACE/odd" "$PLACE/loud" "$PLACE/slow" nobody
   assert_status 0
   assert_equal "${#lines[@]}" 5
   assert_equal "${lines[0]}" $'size\t0\t0 files, 0 lines'
