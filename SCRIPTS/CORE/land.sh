@@ -7,7 +7,8 @@
 #   The caller holds the project's landing lock.
 # Exit: 0; 20 the branch moved meanwhile, nothing changed; 21 a person's uncommitted edit is in the way (its paths are
 #   printed, one a line), nothing changed; 73 cannot write.
-# Environment: ORKESTRA_GIT_DIR ORKESTRA_PROJECT ORKESTRA_BRANCH ORKESTRA_SIGN.
+# Environment: ORKESTRA_GIT_DIR ORKESTRA_PROJECT ORKESTRA_BRANCH ORKESTRA_SIGN, and who commits: ORKESTRA_AUTHOR_NAME
+#   ORKESTRA_AUTHOR_EMAIL.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use land

@@ -396,7 +396,7 @@ run::land_rest() {
       return
     fi
     head=${STORE_REPLY[0]} new=${STORE_REPLY[2]}
-    if [[ ${STORE_REPLY[1]} == tree ]]; then new=$("$ORKESTRA_SCRIPTS/CORE/land.sh" commit "$head" "${STORE_REPLY[@]:2:2}"); fi
+    if [[ ${STORE_REPLY[1]} == tree ]]; then new=$("$ORKESTRA_SCRIPTS/CORE/land.sh" commit "$head" "${STORE_REPLY[@]:2:2}") || exit; fi
     process::run status "$ORKESTRA_SCRIPTS/CORE/land.sh" move "$head" "$new" \
       >"$ORKESTRA_RUN/landed"
     said=$(<"$ORKESTRA_RUN/landed")

@@ -137,10 +137,10 @@ undo::land() {
   process::shield
   undo::python message "$FOLDER" "$TREE"
   NAME=${RESULT%% *} message=${RESULT#* }
-  change=$("$ORKESTRA_SCRIPTS/CORE/land.sh" commit "$HEAD" "$TREE" "$message")
+  change=$("$ORKESTRA_SCRIPTS/CORE/land.sh" commit "$HEAD" "$TREE" "$message") || exit
   undo::python record "$FOLDER" "$TREE" "$change" "$PATCH_ID" "$FILES" "$CHECK"
   tree=${RESULT%% *} message=${RESULT#* }
-  now=$("$ORKESTRA_SCRIPTS/CORE/land.sh" commit "$change" "$tree" "$message")
+  now=$("$ORKESTRA_SCRIPTS/CORE/land.sh" commit "$change" "$tree" "$message") || exit
   undo::step "$ORKESTRA_SCRIPTS/CORE/land.sh" move "$HEAD" "$now"
   process::on_stop undo::stopped
 }

@@ -479,8 +479,7 @@ worker::conflict() {
 # worker::sign VAR PARENT TREE MESSAGE-FILE: VAR gets the signed commit.
 worker::sign() {
   worker::here land::commit "${@:2}"
-  ((STATUS == 0)) || die "$EX_CANNOT_WRITE" "the change of $TASK cannot be committed and signed" \
-    "try it by hand: git commit --allow-empty -S; see the space left and the rights of $ORKESTRA_GIT_DIR"
+  ((STATUS == 0)) || exit "$STATUS" # it has said why
   printf -v "$1" '%s' "$RESULT"
 }
 

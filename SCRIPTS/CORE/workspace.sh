@@ -11,7 +11,8 @@
 #   ATTEMPT is the attempt's folder: diff.patch and changes.raw are written there.
 #   PATCH-ID is `git patch-id --stable` of the change, `-` for an empty one.
 # Exit: 0; 1 a conflict (merge); 65 the agent's tree cannot be taken; 73 cannot write.
-# Environment: ORKESTRA_GIT_DIR ORKESTRA_BRANCH ORKESTRA_GRACE.
+# Environment: ORKESTRA_GIT_DIR ORKESTRA_BRANCH ORKESTRA_GRACE, and who commits: ORKESTRA_AUTHOR_NAME
+#   ORKESTRA_AUTHOR_EMAIL.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use workspace

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 
 from world import Project, World
 
@@ -114,26 +113,3 @@ def test_a_reader_who_leaves_does_not_end_the_run(world: World) -> None:
     run.wait(timeout=120)
     assert project.decided() == {"a": "landed", "b": "landed"}
     assert run.returncode == 0
-
-
-def test_both_commits_of_a_landing_and_the_last_record_are_signed_where_the_user_signs(
-    world: World, tmp_path: Path
-) -> None:
-    key = tmp_path / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
-    (tmp_path / "allowed").write_text(f"* {key.with_suffix('.pub').read_text()}")
-    project = world.new("signed", [writes("a"), {"id": "b", "command": "false", "max_attempts": 1}])
-    for name, value in {
-        "commit.gpgSign": "true",
-        "gpg.format": "ssh",
-        "user.signingKey": str(key),
-        "gpg.ssh.allowedSignersFile": str(tmp_path / "allowed"),
-    }.items():
-        subprocess.run(["git", "-C", str(project.path), "config", name, value], check=True)
-    before = project.git("rev-list", "--count", "HEAD")
-    world.orkestra("start", "--project", str(project.path))
-    assert project.decided() == {"a": "landed", "b": "failed"}
-    made = int(project.git("rev-list", "--count", "HEAD")) - int(before)
-    assert made == 3
-    assert project.git("log", f"-{made}", "--format=%G?").split() == ["G"] * made
-    assert project.verify().returncode == 0

@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034  # commands read what is set here
-# Which framework, home and project a command is about. One Python start answers it all.
+# Which framework, home and project a command is about, and who the user is to Git. One Python start answers it all.
 
-use list
+use list git
 
 # context::python: finds the framework's interpreter, or says the one command that makes it. Sets ORKESTRA_ROOT.
 context::python() {
@@ -45,6 +45,7 @@ context::load() {
     [[ $pair =~ ^ORKESTRA_[A-Z_]+= ]] || die "$EX_INTERNAL" "the context has an unexpected line"
     export "${pair?}"
   done
+  git::carry_identity
 }
 
 # context::each COMMAND...: exports the home's variables and runs the command for one project after the other, with that

@@ -11,14 +11,21 @@ readonly GIT_SETTINGS=(-c core.hooksPath=/dev/null -c core.fsmonitor=false -c co
 
 readonly GIT_LOCK_TRIES=30 # of a tenth of a second: how long a living Git may take to move a ref
 
-# A person's or a machine's settings never change what a hash or a landing is; commits carry the user's identity.
-readonly GIT_AUTHOR="${ORKESTRA_AUTHOR_NAME:-Orkestra}" GIT_EMAIL="${ORKESTRA_AUTHOR_EMAIL:-orkestra@localhost}"
+# A person's or a machine's settings never change what a hash or a landing is.
 readonly GIT_ENVIRONMENT=(GIT_TERMINAL_PROMPT=0 GIT_OPTIONAL_LOCKS=0 GIT_NO_REPLACE_OBJECTS=1
-  GIT_LITERAL_PATHSPECS=1 LC_ALL=C "GIT_AUTHOR_NAME=$GIT_AUTHOR" "GIT_AUTHOR_EMAIL=$GIT_EMAIL"
-  "GIT_COMMITTER_NAME=$GIT_AUTHOR" "GIT_COMMITTER_EMAIL=$GIT_EMAIL")
+  GIT_LITERAL_PATHSPECS=1 LC_ALL=C)
 
 unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_NAMESPACE
 export "${GIT_ENVIRONMENT[@]}"
+
+# git::carry_identity: commits are the user's from here on. The context has found out who that is, from the same
+# variables too, which therefore are not set before.
+git::carry_identity() {
+  export GIT_AUTHOR_NAME=$ORKESTRA_AUTHOR_NAME GIT_AUTHOR_EMAIL=$ORKESTRA_AUTHOR_EMAIL
+  export GIT_COMMITTER_NAME=$ORKESTRA_AUTHOR_NAME GIT_COMMITTER_EMAIL=$ORKESTRA_AUTHOR_EMAIL
+}
+# allow library-form: the parts of a run have the context from their first line on
+[[ -z ${ORKESTRA_AUTHOR_NAME:-} ]] || git::carry_identity
 
 # git::project ARG...: objects and refs of the project's own repository.
 git::project() {

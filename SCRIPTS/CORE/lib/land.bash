@@ -9,12 +9,14 @@ readonly LAND_INTENT=refs/orkestra/landing # keeps the new commits from a `git g
 
 # A commit, signed where the user signs.
 land::commit() {
-  local parent=$1 tree=$2 message=$3
-  if [[ ${ORKESTRA_SIGN:-} == 1 ]]; then
-    git "${GIT_SETTINGS[@]}" --git-dir="$ORKESTRA_GIT_DIR" commit-tree -S -p "$parent" -F "$message" "$tree"
-  else
+  local parent=$1 tree=$2 message=$3 said
+  if [[ ${ORKESTRA_SIGN:-} != 1 ]]; then
     git::project commit-tree -p "$parent" -F "$message" "$tree"
+    return
   fi
+  said=$(git "${GIT_SETTINGS[@]}" --git-dir="$ORKESTRA_GIT_DIR" commit-tree -S -p "$parent" -F "$message" "$tree" 2>&1) \
+    || die "$EX_CANNOT_WRITE" "the commit cannot be signed: ${said//$'\n'/ }" "try it by hand: git commit --allow-empty -S"
+  printf '%s\n' "${said##*$'\n'}"
 }
 
 # The branch moves by compare-and-swap, or not at all. LAND_SWAPPED says whether it did: not Git's exit status, since a
