@@ -321,9 +321,19 @@ run::told() {
     exit "$STOP_SIGNAL"
   fi
   STOP_SIGNAL=$((128 + signal))
-  say 'stopping: what is under way is kept (Ctrl-C stops at once)'
+  run::say_what_is_under_way
   [[ -z $INTERRUPTIBLE ]] || process::tell_to_stop
   [[ -z $BELL ]] || printf '\n' >"$ORKESTRA_RUN/bell"
+}
+
+# What a person who stops the run waits for.
+run::say_what_is_under_way() {
+  local now task stage tasks=''
+  for now in "$ORKESTRA_RUNTIME"/w*/now; do
+    IFS=$'\t' read -r task _ _ stage _ 2>/dev/null <"$now" || continue # it is at nothing
+    tasks+="${tasks:+, }$task ($stage)"
+  done
+  say "stopping${tasks:+: $tasks within $ORKESTRA_GRACE seconds}; what is under way is kept (Ctrl-C stops at once)"
 }
 
 # Once: no claims any more, and the workers are told. A worker in the middle of a landing does not hear a signal; it is
@@ -410,22 +420,37 @@ run::land_rest() {
 
 # --- other verbs ------------------------------------------------------------------------------------------------
 
+# A run may have been started with other settings than we have here, and may have been killed: whatever agents are left
+# in the project's workspaces end, too.
 run::stop() {
+  local said=''
   context::load "$PROJECT"
-  lock::hold_project
-  if [[ -n $LOCK_HELD ]]; then
-    lock::forget_holder
-    say "no run is going on in $ORKESTRA_PROJECT_NAME"
-    return
-  fi
-  [[ $LOCK_PID =~ ^[0-9]+$ ]] || die "$EX_FAILED" "the run that holds $ORKESTRA_PROJECT_NAME is not on this machine: $LOCK_HOLDER"
-  kill -TERM -- "$LOCK_PID" 2>/dev/null || : # it may be ending already
-  if ! flock --timeout "$((ORKESTRA_GRACE + 20))" 9; then
-    kill -KILL -- "$LOCK_PID" 2>/dev/null || : # as above; all its children go with it
-    flock --timeout 20 9 || die "$EX_FAILED" "the run (process $LOCK_PID) does not end" "see what holds it: ps -fp $LOCK_PID"
+  lock::keep_runs_out
+  if [[ -z $LOCK_HELD ]]; then
+    run::tell_to_end
+    said="the run in $ORKESTRA_PROJECT_NAME is stopped; what was under way is kept"
   fi
   lock::forget_holder
-  say "the run in $ORKESTRA_PROJECT_NAME is stopped; what was under way is kept"
+  leftovers::end_of_any "$ORKESTRA_WORKSPACES" now
+  cgroup::sweep
+  say "${said:-no run is going on in $ORKESTRA_PROJECT_NAME}"
+}
+
+# A run ends those that do not hear after twice the grace period (run::end_workers); one that does not do even that, is
+# killed.
+run::tell_to_end() {
+  local patience=$((2 * ORKESTRA_GRACE + 20))
+  [[ $LOCK_PID =~ ^[0-9]+$ ]] || die "$EX_FAILED" "the run that holds $ORKESTRA_PROJECT_NAME is not on this machine: $LOCK_HOLDER" \
+    "stop it there"
+  kill -TERM -- "$LOCK_PID" 2>/dev/null || : # it may be ending already
+  # shellcheck disable=SC2310  # a predicate
+  if lock::await 1; then return; fi
+  say "stopping the run in $ORKESTRA_PROJECT_NAME (process $LOCK_PID): what is under way has $ORKESTRA_GRACE seconds to end"
+  # shellcheck disable=SC2310  # a predicate
+  if lock::await "$patience"; then return; fi
+  kill -KILL -- "$LOCK_PID" 2>/dev/null || : # as above; all its children go with it
+  # shellcheck disable=SC2310  # a predicate
+  lock::await 20 || die "$EX_FAILED" "the run (process $LOCK_PID) does not end" "see what holds it: ps -fp $LOCK_PID"
 }
 
 main() {

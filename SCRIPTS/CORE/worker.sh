@@ -578,7 +578,8 @@ main() {
   WORKSPACE=$ORKESTRA_WORKSPACES/w$1
   TICKET=$ORKESTRA_RUNTIME/w$1
   export ORKESTRA_BINDS=$TICKET/binds # for the check: folders that the project shares
-  mkdir -p -- "$WORKSPACE"
+  mkdir -p -- "$WORKSPACE" 2>/dev/null || die "$EX_CANNOT_WRITE" "cannot write $WORKSPACE" \
+    "see its owner and rights, and that nothing else is in its place"
   worker::listen
   # Handed down to our children, though never into a sandbox: what a killed worker had begun in this workspace ends
   # before the next one touches it.

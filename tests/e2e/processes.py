@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -50,16 +51,33 @@ def workers(run: int) -> list[int]:
 
 
 def below(place: Path) -> dict[int, list[str]]:
-    """Every process that names something below `place` in its command line or environment, but this one."""
+    """Every living process but this one that has to do with something below `place`.
+
+    It names it in its command line or environment, works in it, or holds a file of it open.
+    """
     mark = os.fsencode(place)
     found = {}
     for entry in os.listdir("/proc"):
         if not entry.isdigit() or int(entry) == os.getpid():
             continue
-        try:
-            told = b"".join(Path(f"/proc/{entry}/{name}").read_bytes() for name in ("cmdline", "environ"))
-        except OSError:
-            continue
-        if mark in told and (state := _stat(int(entry))) and state[0] != "Z":
+        if mark in _traces(Path("/proc") / entry) and (state := _stat(int(entry))) and state[0] != "Z":
             found[int(entry)] = words(int(entry))
     return found
+
+
+def _traces(process: Path) -> bytes:
+    told = b""
+    for name in ("cmdline", "environ"):
+        with contextlib.suppress(OSError):
+            told += (process / name).read_bytes()
+    with contextlib.suppress(OSError):
+        for link in (process / "cwd", *(process / "fd").iterdir()):
+            with contextlib.suppress(OSError):
+                told += os.fsencode(os.readlink(link)) + b"\0"
+    return told
+
+
+def control_groups(makers: set[int]) -> list[Path]:
+    """Control groups that one of these processes has made."""
+    mount = Path("/sys/fs/cgroup")
+    return [one for one in mount.rglob("orkestra-*") if int(one.name.rpartition("-")[2]) in makers]

@@ -2,8 +2,9 @@
 # The keeper of a workspace's tree (tree-keeper.sh), as its worker speaks to it.
 #
 # It is one process in a sandbox of its own: no network, the project's objects read-only, and of the workspace what Git
-# needs. It is started with the first request and serves task after task; where it takes too long, or dies, it is
-# ended, and the next request starts another. It dies with its worker.
+# needs. It is started with the first request and serves task after task; where it takes too long it is ended, and the
+# next request starts another. One that dies is replaced once in a request: asking twice does no harm. It dies with its
+# worker.
 
 use text process
 # allow dependency-direction: the worker's fork becomes the sandbox; what that is stays in SAFETY
@@ -18,18 +19,21 @@ KEEPER_STATUS=0 KEEPER_RESULT='' KEEPER_WHY='' # its last answer
 # keeper::ask WORKSPACE REQUEST...: KEEPER_STATUS, KEEPER_RESULT and KEEPER_WHY get the answer; 124 when it took too long,
 # 143 when we were told to stop meanwhile, 70 when it died. The caller looks at PROCESS_STOPPING.
 keeper::ask() {
-  local workspace=$1 line=$2 field escaped
+  local workspace=$1 line=$2 field escaped try
   for field in "${@:3}"; do
     text::escape escaped "$field"
     line+=$'\t'$escaped
   done
   PROCESS_BUSY=1
-  if [[ $KEEPER_OF != "$workspace" ]]; then
-    keeper::end
-    keeper::_start "$workspace"
-  fi
-  KEEPER_STATUS=$EX_INTERNAL KEEPER_RESULT='' KEEPER_WHY='what looks after the tree has died'
-  if { printf '%s\n' "$line" >&"$KEEPER_TO"; } 2>/dev/null; then keeper::_listen; else keeper::end; fi
+  for try in first last; do
+    if [[ $KEEPER_OF != "$workspace" ]]; then
+      keeper::end
+      keeper::_start "$workspace"
+    fi
+    KEEPER_STATUS=$EX_INTERNAL KEEPER_RESULT='' KEEPER_WHY='what looks after the tree has died'
+    if { printf '%s\n' "$line" >&"$KEEPER_TO"; } 2>/dev/null; then keeper::_listen; else keeper::end; fi
+    [[ $try == first && -z $KEEPER_OF && $KEEPER_STATUS == "$EX_INTERNAL" && -z $PROCESS_STOPPING ]] || break
+  done
   # shellcheck disable=SC2034  # process.bash
   PROCESS_BUSY=''
 }

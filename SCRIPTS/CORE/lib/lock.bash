@@ -9,22 +9,42 @@
 
 LOCK_HELD='' LOCK_HOLDER='' LOCK_PID=''
 readonly LOCK_DRAIN=5 # seconds: what Git may need to end after its run was killed
+LOCK_WAY=--exclusive
 
 # lock::hold_project: LOCK_HELD says whether we hold it; if not, LOCK_HOLDER says who, LOCK_PID is its process if it is
 # on this machine.
 lock::hold_project() {
-  local folder=$ORKESTRA_GIT_DIR/orkestra
-  LOCK_HELD=''
-  mkdir -p -- "$folder" 2>/dev/null || die "$EX_CANNOT_WRITE" "cannot write $ORKESTRA_GIT_DIR" "see its owner and rights"
-  exec 9>>"$folder/run.lock" || die "$EX_CANNOT_WRITE" "cannot write $folder/run.lock" "see its owner and rights"
-  if flock --nonblock 9; then LOCK_HELD=1; else lock::_look "$folder"; fi
-  [[ -z $LOCK_HELD ]] || printf '%s %s %(%Y-%m-%dT%H:%M:%S%z)T\n' "$$" "$HOSTNAME" -1 2>/dev/null >"$folder/holder" \
-    || die "$EX_CANNOT_WRITE" "cannot write $folder/holder" "see the space left on its disk"
+  lock::_take
+  [[ -z $LOCK_HELD ]] || printf '%s %s %(%Y-%m-%dT%H:%M:%S%z)T\n' "$$" "$HOSTNAME" -1 2>/dev/null >"$LOCK_FOLDER/holder" \
+    || die "$EX_CANNOT_WRITE" "cannot write $LOCK_FOLDER/holder" "see the space left on its disk"
 }
 
+# lock::keep_runs_out: the same for somebody who is no run and is not to be taken for one: any number of such at once.
+lock::keep_runs_out() {
+  LOCK_WAY=--shared
+  lock::_take
+}
+
+# lock::await SECONDS: the run that has it ends; false when it does not.
+lock::await() {
+  flock "$LOCK_WAY" --timeout "$1" 9
+}
+
+LOCK_FOLDER=''
+lock::_take() {
+  LOCK_FOLDER=$ORKESTRA_GIT_DIR/orkestra LOCK_HELD=''
+  mkdir -p -- "$LOCK_FOLDER" 2>/dev/null || die "$EX_CANNOT_WRITE" "cannot write $ORKESTRA_GIT_DIR" "see its owner and rights"
+  exec 9>>"$LOCK_FOLDER/run.lock" || die "$EX_CANNOT_WRITE" "cannot write $LOCK_FOLDER/run.lock" "see its owner and rights"
+  if flock "$LOCK_WAY" --nonblock 9; then LOCK_HELD=1; else lock::_look "$LOCK_FOLDER"; fi
+}
+
+# A run writes the file just after it has taken the lock, and whoever only keeps runs out does so for a moment.
 lock::_look() {
   local folder=$1 pid='' host='' since=''
-  # A run writes the file just after it has taken the lock.
+  if [[ ! -s $folder/holder ]] && lock::await 2; then
+    LOCK_HELD=1
+    return
+  fi
   [[ ! -f $folder/holder ]] || read -r pid host since <"$folder/holder" || : # it may be being written
   LOCK_HOLDER="process ${pid:-?} on ${host:-this machine}${since:+ since $since}"
   [[ $host == "$HOSTNAME" && $pid =~ ^[0-9]+$ ]] || return 0
@@ -35,7 +55,7 @@ lock::_look() {
 # The orchestrator is dead: its last processes get a moment, then what is left of them is ended.
 lock::_inherit() {
   local file
-  if flock --timeout "$LOCK_DRAIN" 9; then
+  if lock::await "$LOCK_DRAIN"; then
     LOCK_HELD=1
     return
   fi
@@ -44,7 +64,7 @@ lock::_inherit() {
     file=${file#/proc/}
     kill -KILL "${file%%/*}" 2>/dev/null || : # it may just have ended
   done
-  if flock --timeout "$LOCK_DRAIN" 9; then LOCK_HELD=1; fi
+  if lock::await "$LOCK_DRAIN"; then LOCK_HELD=1; fi
 }
 
 lock::forget_holder() {

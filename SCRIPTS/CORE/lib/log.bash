@@ -53,7 +53,7 @@ say() {
 warn() {
   local message
   text::plain message "$1"
-  printf 'orkestra: %s\n' "$message" >&2
+  printf 'orkestra: %s\n' "$message" >&2 || : # as above
   log::write warn "$1"
 }
 

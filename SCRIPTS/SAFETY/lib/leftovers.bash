@@ -7,9 +7,14 @@ use SAFETY/census SAFETY/walls
 # leftovers::end FOLDER [now]: ends every process whose HOME or ORKESTRA_ATTEMPT_DIR was in FOLDER: TERM, a second, KILL;
 # with `now` KILL.
 leftovers::end() {
-  local pids tries
   # shellcheck disable=SC2310  # a predicate
   ! has_walls || return 0
+  leftovers::end_of_any "$@"
+}
+
+# leftovers::end_of_any FOLDER [now]: the same for commands of somebody who may have had other settings than we have.
+leftovers::end_of_any() {
+  local pids tries
   census::marked "$1" pids
   ((${#pids[@]})) || return 0
   if [[ ${2:-} != now ]]; then
