@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from . import canonical, files, jq, wire
-from .errors import OrkestraError
+from . import canonical, files, jq, resets, wire
+from .errors import EX_LIMITED, OrkestraError
 from .text import clean
 
 TAIL = 6000  # bytes of a log that the next try gets to see
@@ -52,19 +53,27 @@ def _natural(value: object) -> int:
     return value if type(value) is int and 0 <= value < 1 << 53 else 0
 
 
-def _parsed(raw: dict[str, Any]) -> Result:
+def _retry_at(raw: dict[str, Any], code: int) -> int:
+    """When a limited account may be used again: the number, else by the error's words; 0 when unsaid."""
+    said = raw.get("retry_at")
+    if EX_LIMITED not in (code, raw.get("exit")) or said is not None:
+        return _natural(said)
+    return resets.read(str(raw.get("error") or ""), datetime.now().astimezone()) or 0
+
+
+def _parsed(raw: dict[str, Any], code: int) -> Result:
     usage = raw.get("usage")
     tokens = 0
     if isinstance(usage, dict):
         tokens = sum(
             _natural(value) for key, value in usage.items() if "token" in key or key in ("input", "output")
         )
-    code, error = raw.get("exit"), raw.get("error")
+    own, error = raw.get("exit"), raw.get("error")
     return Result(
         text=str(raw.get("text") or ""),
         error=error if isinstance(error, str) else str(error or ""),
-        retry_at=_natural(raw.get("retry_at")),
-        exit=code if type(code) is int else None,
+        retry_at=_retry_at(raw, code),
+        exit=own if type(own) is int else None,
         tokens=tokens,
         usd_micros=_natural(raw.get("cost_usd_micros")),
         raw=raw,
@@ -81,7 +90,9 @@ def read_result(folders: list[Path], extract: Path | None, code: int) -> Result:
             except ValueError as error:
                 return Result(problem=f"its result.json is not readable: {error}")
             return (
-                _parsed(raw) if isinstance(raw, dict) else Result(problem="its result.json is not an object")
+                _parsed(raw, code)
+                if isinstance(raw, dict)
+                else Result(problem="its result.json is not an object")
             )
         if extract is not None and (folder / "output.json").is_file():
             return _extracted(folder, extract, code)
@@ -102,7 +113,7 @@ def _extracted(folder: Path, extract: Path, code: int) -> Result:
         raw = jq.run(extract, {"exit": code, "stdout": stdout, "stderr": stderr})
     except OrkestraError as error:
         return Result(problem=f"its output cannot be read: {error.message}")
-    return _parsed(raw) if isinstance(raw, dict) else Result(problem="its output cannot be read")
+    return _parsed(raw, code) if isinstance(raw, dict) else Result(problem="its output cannot be read")
 
 
 def read_gates(path: Path) -> list[dict[str, Any]]:
