@@ -27,14 +27,16 @@ keeper_shell() {
     printf "%s %s\n" "$WORKSPACE_STATUS" "$((KEEPER_PID == first))"
     kill -KILL -- "-$KEEPER_PID"
     workspace::take "$1" "$2"
-    printf "%s\n" "$WORKSPACE_STATUS"
-    workspace::take "$1" "$2"
     printf "%s %s %s\n" "$WORKSPACE_STATUS" "$((KEEPER_PID == first))" "$WORKSPACE_RESULT"
-    keeper::end'
+    kill -KILL -- "-$KEEPER_PID"
+    keeper::_be() { echo "$BASHPID" >&2; exit 1; }
+    workspace::take "$1" "$2"
+    printf "%s %s\n" "$WORKSPACE_STATUS" "$WORKSPACE_WHY"'
   assert_status 0
   assert_equal "${lines[0]}" '0 1'
-  assert_equal "${lines[1]}" 65 # the request that met its death
-  [[ ${lines[2]} == '0 0 '* ]]
   # Its successor does not know what the index holds, and asks.
-  assert_equal "${lines[2]#0 0 }" "$(git -C "$PROJECT" rev-parse "$BASE^{tree}") -"
+  assert_equal "${lines[1]}" "0 0 $(git -C "$PROJECT" rev-parse "$BASE^{tree}") -"
+  # Where its successor dies too that is the answer.
+  assert_equal "${lines[2]}" '65 the workspace cannot be taken: what looks after the tree has died'
+  [[ $(<"$W/keeper.log") =~ ^[0-9]+$ ]] # one was tried
 }
