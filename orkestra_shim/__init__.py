@@ -10,7 +10,7 @@ what `doctor --fix` lists: `leftovers` in a project (a `place`; `processes`), an
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
 `surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `pauses`, `journal`, `taskstate`,
 `ledger`, `agents`, `resets`, `summary`. A try of a task is a `work`; it goes through `attempt`, `review`
-(`committee`, `ballots`, `votes`) and `landing` or `endings`, with `tickets`, `prompts` and `evidence`.
+(`committee`, `ballots`, `votes`) and `landing` or `endings`, with `tickets`, `shares`, `prompts`, `evidence`.
 `remote` (`proposals` for pull requests, `said`) is what the courier does at the project's remote.
 
 Both: `home`, `settings`, `project`, `projects`, `checkout`, `records`, `canonical`; at the bottom `errors`,

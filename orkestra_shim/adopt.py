@@ -18,6 +18,7 @@ from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
 from orkestra_shim.files import make_folder, write_atomic
 from orkestra_shim.jsonfile import dump
 from orkestra_shim.project import FILE, QUEUE, Project
+from orkestra_shim.shares import path_of
 from orkestra_shim.text import printable, word
 
 Ask = Callable[[str], bool]
@@ -55,6 +56,7 @@ def adopt(path: Path, name: str | None, check: str | None, share: list[str], ask
     changed = before is None
     changed |= _set_check(top, data, check, ask, lines)
     changed |= _set_share(top, data, shares, ask, lines)
+    project.check_settings(data, dump(data), printable(top / FILE))
     if before is None or not _is_committed(top):
         queue = _queue(top)
         commit = _commit(
@@ -235,6 +237,8 @@ def _share(top: Path, given: str) -> str | dict[str, str]:
     if path.startswith("/"):
         path = os.path.relpath(os.path.realpath(path), top)
     path = path.removeprefix("./")
+    if path.split("/")[0] in ("config", "logs"):
+        raise OrkestraError(EX_USAGE, f"--share {printable(given)}: what Orkestra goes by is not for agents")
     if not project.is_share(path) or not (top / path).is_dir():
         raise OrkestraError(
             EX_USAGE, f"--share {printable(given)}: there is no such folder below {printable(top)}"
@@ -253,10 +257,10 @@ def _set_share(
 ) -> bool:
     workspace = data.setdefault("workspace", {"share": [], "setup": ""})
     listed = workspace.setdefault("share", [])
-    known = {_path_of(one): index for index, one in enumerate(listed)}
+    known = {path_of(one): index for index, one in enumerate(listed)}
     wanted = list(shares)
     for folder in suggest.large_folders(top):
-        if folder.path in known or folder.path in map(_path_of, wanted):
+        if folder.path in known or folder.path in map(path_of, wanted):
             continue
         text = f"{folder.path}/ ({folder.size_text()}, not in Git)"
         if ask is not None and ask(
@@ -268,7 +272,7 @@ def _set_share(
             lines.append(f"workspaces do not have {text}; to share it, read-only: {command}")
     changed = False
     for one in wanted:
-        index = known.get(_path_of(one))
+        index = known.get(path_of(one))
         if index is None:
             listed.append(one)
         elif listed[index] != one:
@@ -277,14 +281,10 @@ def _set_share(
             continue
         changed = True
         lines.append(
-            f"workspaces share {_path_of(one)}/"
+            f"workspaces share {path_of(one)}/"
             + (" and may write it" if isinstance(one, dict) else ", read-only")
         )
     return changed
-
-
-def _path_of(entry: str | dict[str, str]) -> str:
-    return str(entry["path"] if isinstance(entry, dict) else entry).rstrip("/")
 
 
 def _queue(top: Path) -> bytes:

@@ -83,6 +83,11 @@ class Project:
         return list(self._section("workspace").get("share", []))
 
     @property
+    def setup(self) -> str:
+        """The command that each fresh workspace begins with, '' for none."""
+        return str(self._section("workspace").get("setup") or "")
+
+    @property
     def check_network(self) -> bool:
         """Whether a check reaches the network."""
         return bool(self._section("network").get("check", False))
@@ -228,7 +233,26 @@ def is_share(value: object) -> bool:
     ):
         return False
     parts = value.rstrip("/").split("/")
-    return not any(part in ("", ".", "..") or part.lower() == ".git" for part in parts)
+    # config and logs hold what tells Orkestra what to do and what was decided.
+    return parts[0] not in ("config", "logs") and not any(
+        part in ("", ".", "..") or part.lower() == ".git" for part in parts
+    )
+
+
+def _are_apart(share: list[Any]) -> bool:
+    """Whether no folder is listed twice, nor one inside another that may be written.
+
+    An agent that may write the outer one could put a link in the place of the inner one.
+    """
+    listed = [
+        (str(entry["path"]), entry.get("mode") == "rw") if isinstance(entry, dict) else (str(entry), False)
+        for entry in share
+    ]
+    paths = [path.rstrip("/") for path, _ in listed]
+    outer = [path.rstrip("/") for path, writable in listed if writable]
+    return len(set(paths)) == len(paths) and not any(
+        path.startswith(f"{one}/") for path in paths for one in outer
+    )
 
 
 def _is_workspace(value: object) -> bool:
@@ -237,7 +261,7 @@ def _is_workspace(value: object) -> bool:
     if not isinstance(value, dict) or not _is_text(value.get("setup", "")):
         return False
     share = value.get("share", [])
-    return isinstance(share, list) and all(map(is_share, share))
+    return isinstance(share, list) and all(map(is_share, share)) and _are_apart(share)
 
 
 def _is_committee(value: object) -> bool:
@@ -283,7 +307,12 @@ _RULES = (
         '"rule" (majority, unanimity or supermajority p/q)',
         _is_committee,
     ),
-    ("workspace", 'an object with "share" (a list of folders below the project) and "setup"', _is_workspace),
+    (
+        "workspace",
+        'an object with "setup" (a command) and "share" (a list of folders below the project, none of them '
+        "in config, logs or .git, none twice, none inside one that may be written)",
+        _is_workspace,
+    ),
     (
         "network",
         'an object with "check": true or false',

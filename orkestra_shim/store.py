@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import files, tickets, wire
+from . import files, shares, tickets, wire
 from .attempt import Attempts
 from .endings import Endings
 from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
@@ -254,12 +254,15 @@ class Server(Loop):
         run = self.run
         ready = sum(1 for _ in run.queue.ready())
         here = run.here.runtime
+        missing = shares.look(run.project, run.here.git)
         place = Place(here, run.here.workspaces / "w0", run.here.project)
         files.write_plain(here / "baseline-check", run.project.check)
         files.write_plain(here / "baseline-timeout", str(run.project.check_timeout))
-        files.write_plain(here / "baseline-binds", tickets.nul(tickets.binds(place, run.project.share)))
+        files.write_plain(here / "setup", run.project.setup)
+        files.write_plain(here / "baseline-binds", tickets.nul(shares.triples(place, run.project.share)))
         check = "1" if run.project.check.strip() else "0"
-        return str(ready), str(run.queue.unfinished()), check, "1" if run.pauses.now.everything else "0"
+        paused = "1" if run.pauses.now.everything else "0"
+        return str(ready), str(run.queue.unfinished()), check, paused, *missing
 
     def _drain(self) -> Reply:
         self.run.draining = True

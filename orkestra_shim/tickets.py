@@ -7,9 +7,9 @@ import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from . import committee, files, prompts
+from . import committee, files, prompts, shares
 from .agents import Agent, Agents
 from .plumbing import DIFF
 from .tasks import DEFAULT_TIMEOUT
@@ -44,7 +44,7 @@ def for_task(run: Run, work: Work) -> None:
     lists = {
         "allow-paths": raw.get("allow_paths") or [],
         "inputs": raw.get("inputs") or [],
-        "binds": binds(work.place, run.project.share),
+        "binds": shares.triples(work.place, run.project.share),
     }
     _write(work.place, run.agents.get(work.agent), run.agents, plain, lists, exchange)
     files.write_plain(work.folder / "prompt.md", exchange["prompt.md"], 0o644)
@@ -121,19 +121,6 @@ def for_ballot(run: Run, work: Work, vote: Path, member: str, diff: bytes) -> Pa
 def nul(items: Iterable[str]) -> str:
     """A list as Bash reads it with mapfile -d ''."""
     return "".join(f"{item}\0" for item in items)
-
-
-def binds(place: Place, share: Iterable[Any]) -> list[str]:
-    """MODE SRC DEST triples of workspace.share: "data" or {"path": "data", "mode": "rw"}."""
-    triples = []
-    for entry in share:
-        path = entry.get("path") if isinstance(entry, dict) else entry
-        mode = "rw" if isinstance(entry, dict) and entry.get("mode") == "rw" else "ro"
-        if isinstance(path, str) and path and ".." not in path.split("/") and not path.startswith("/"):
-            source = place.project / path
-            if source.exists() and source.resolve().is_relative_to(place.project.resolve()):
-                triples += [mode, str(source), str(place.workspace / "tree" / path)]
-    return triples
 
 
 def _write(

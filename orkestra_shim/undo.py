@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import canonical, changes, files, journal, project, queue, records, tickets, wire
+from . import canonical, changes, files, journal, project, queue, records, shares, tickets, wire
 from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
 from .findings import Report
 from .landed import Landed
@@ -88,7 +88,8 @@ class Undo:
         place = Place(self.folder, self.here.workspaces / "undo", self.here.project)
         files.write_plain(self.folder / "check", settings.check)
         files.write_plain(self.folder / "check-timeout", str(settings.check_timeout))
-        files.write_plain(self.folder / "binds", tickets.nul(tickets.binds(place, settings.share)))
+        files.write_plain(self.folder / "setup", settings.setup)
+        files.write_plain(self.folder / "binds", tickets.nul(shares.triples(place, settings.share)))
         return f"{after} {before}"
 
     def _built_on(

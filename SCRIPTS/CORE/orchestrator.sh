@@ -169,12 +169,21 @@ run::baseline() {
   local head status workspace=$ORKESTRA_WORKSPACES/w0 log=$ORKESTRA_PROJECT/logs/execution/baseline.log seconds said
   git::head head
   mkdir -p -- "$workspace" "${log%/*}"
+  export ORKESTRA_BINDS=$ORKESTRA_RUNTIME/baseline-binds
   INTERRUPTIBLE=1
   process::run status "$ORKESTRA_SCRIPTS/CORE/workspace.sh" prepare "$workspace" "$head"
   [[ -z $STOP_SIGNAL ]] || exit "$STOP_SIGNAL"
   ((status == 0)) || exit "$status" # it has said why
   seconds=$(<"$ORKESTRA_RUNTIME/baseline-timeout")
-  ORKESTRA_BINDS=$ORKESTRA_RUNTIME/baseline-binds process::run status "$ORKESTRA_SCRIPTS/SAFETY/check.sh" "$workspace" \
+  process::run status "$ORKESTRA_SCRIPTS/SAFETY/furnish.sh" "$workspace" "$head" "$ORKESTRA_RUNTIME/setup" \
+    "${log%/*}/setup-w0.log" "$seconds" >"$workspace/result"
+  [[ -z $STOP_SIGNAL ]] || exit "$STOP_SIGNAL"
+  if ((status != 0)); then
+    said=$(<"$workspace/result")
+    die "$EX_CONFIG" "the setup of a workspace ${said:-failed (exit $status)}: see ${log%/*}/setup-w0.log" \
+      'mend "setup" in config/project.json, or what it needs, then start again'
+  fi
+  process::run status "$ORKESTRA_SCRIPTS/SAFETY/check.sh" "$workspace" \
     "$ORKESTRA_RUNTIME/baseline-check" "$log" "$seconds" >"$workspace/result"
   INTERRUPTIBLE=''
   [[ -z $STOP_SIGNAL ]] || exit "$STOP_SIGNAL"
@@ -213,8 +222,9 @@ run::look_at_clock() {
 }
 
 run::work() {
-  local ready has_check number
+  local ready has_check number missing
   store::ask plan
+  for missing in "${STORE_REPLY[@]:4}"; do warn "$missing"; done
   ready=${STORE_REPLY[0]} has_check=${STORE_REPLY[2]}
   [[ ${STORE_REPLY[3]} == 0 ]] || run::paused
   ((ready > 0)) || [[ -n $STAY ]] || return 0
@@ -260,6 +270,11 @@ run::bury() {
   fi
   log::write warn "worker $number ended with $status after $age seconds"
   if ((age < EARLY_DEATH)); then ((++DEATHS)); else DEATHS=1; fi
+  if ((status == EX_CONFIG)); then # another one would say the same
+    WORKER_STATUS=$status
+    store::ask drain
+    return
+  fi
   if ((DEATHS >= EARLY_DEATHS)); then
     WORKER_STATUS=$((status > 128 ? EX_INTERNAL : status))
     warn "workers end at once again and again (last: exit $status): the run stops; see $ORKESTRA_LOGS/orchestrator.log"

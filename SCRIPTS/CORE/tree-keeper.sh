@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Summary: Brings a workspace's tree to a commit and turns it into Git objects. Runs in the sandbox: the tree is hostile.
-# Usage: tree-keeper.sh GIT_DIR TREE QUARANTINE OBJECTS BRANCH
+# Usage: tree-keeper.sh GIT_DIR TREE QUARANTINE OBJECTS BRANCH [SHARED...]
+#   SHARED are paths in the tree that never belong to a change: folders that the project shares with it.
 #   A line on stdin is a request, a line on stdout its answer: STATUS TAB RESULT TAB WHAT-WENT-WRONG (escaped as in
 #   text.bash). It lives as long as its worker (CORE/lib/keeper.bash), and is idle while an agent is in the tree.
 #     reset COMMIT cold|warm   the tree becomes COMMIT, with a throwaway .git for the agent; warm: ignored files stay
@@ -15,7 +16,7 @@
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use text git
 
-GIT_FOLDER='' TREE='' QUARANTINE='' OBJECTS='' BRANCH=''
+GIT_FOLDER='' TREE='' QUARANTINE='' OBJECTS='' BRANCH='' SHARED=()
 AT=''     # the commit whose tree our index is known to be
 RESULT='' # of the request
 
@@ -68,11 +69,37 @@ keeper::template() {
   printf '%s\n' "$OBJECTS" >"$template/objects/info/alternates"
   printf 'ref: refs/heads/%s\n' "$BRANCH" >"$template/HEAD"
   ln -s -- ../index "$template/index"
+  keeper::exclude
+}
+
+# Neither we nor the agent's own `git add` look into what is shared.
+keeper::exclude() {
+  local path escaped
+  rm -f -- "$GIT_FOLDER/info/exclude"
+  ((${#SHARED[@]} > 0)) || return 0
+  for path in "${SHARED[@]}"; do
+    escaped=${path//[\\]/\\\\}
+    escaped=${escaped//[*]/\\*}
+    escaped=${escaped//[?]/\\?}
+    escaped=${escaped//[[]/\\[}
+    printf '/%s\n' "${escaped// /\\ }"
+  done >"$GIT_FOLDER/info/exclude"
+  mkdir -- "$GIT_FOLDER/throwaway/info"
+  cp -- "$GIT_FOLDER/info/exclude" "$GIT_FOLDER/throwaway/info/exclude"
+}
+
+# Without a sandbox what is shared is a link in its place, which some .gitignore may take in again.
+keeper::unlink_shared() {
+  local path
+  for path in "${SHARED[@]}"; do
+    [[ ! -L $TREE/$path ]] || rm -f -- "$TREE/$path"
+  done
 }
 
 keeper::take() {
   local base=$1 hash='=' commit added=$GIT_FOLDER/keeper.added
   keeper::empty_quarantine
+  keeper::unlink_shared
   export GIT_OBJECT_DIRECTORY=$QUARANTINE
   if ! keeper::git add --all --verbose -- . >"$added"; then
     AT=''
@@ -127,8 +154,9 @@ keeper::agent_commit() {
 }
 
 main() {
-  (($# == 5)) || die "$EX_USAGE" "tree-keeper.sh takes five arguments"
+  (($# >= 5)) || die "$EX_USAGE" "tree-keeper.sh takes five arguments or more"
   GIT_FOLDER=$1 TREE=$2 QUARANTINE=$3 OBJECTS=$4 BRANCH=$5
+  SHARED=("${@:6}")
   [[ -d $GIT_FOLDER && -d $TREE ]] || die "$EX_USAGE" "tree-keeper.sh: there is no $GIT_FOLDER or no $TREE" "see the head of $0"
   export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1
   local line fields status wrong said=$GIT_FOLDER/keeper.said

@@ -92,8 +92,10 @@ undo::reverse() {
   read -r after before <<<"$RESULT"
   base=$(git::project commit-tree -m 'what the change had made' "$after")
   ours=$(git::project commit-tree -m 'the branch' -p "$base" "$HEAD^{tree}")
+  export ORKESTRA_BINDS=$FOLDER/binds
   undo::step "$ORKESTRA_SCRIPTS/CORE/workspace.sh" prepare "$WORKSPACE" "$HEAD"
   ((STATUS == 0)) || exit "$STATUS"
+  undo::furnish
   undo::step "$ORKESTRA_SCRIPTS/CORE/workspace.sh" merge "$WORKSPACE" "$base" "$before" "$ours"
   ((STATUS != 1)) || undo::conflict
   ((STATUS == 0)) || exit "$STATUS"
@@ -101,6 +103,14 @@ undo::reverse() {
   undo::step "$ORKESTRA_SCRIPTS/CORE/workspace.sh" measure "$WORKSPACE" "$FOLDER" "$HEAD" "$TREE"
   ((STATUS == 0)) || exit "$STATUS"
   read -r _ FILES PATCH_ID _ <<<"$RESULT"
+}
+
+# The check may need what the setup makes.
+undo::furnish() {
+  undo::step "$ORKESTRA_SCRIPTS/SAFETY/furnish.sh" "$WORKSPACE" "$HEAD" "$FOLDER/setup" "$FOLDER/setup.log" \
+    "$(<"$FOLDER/check-timeout")"
+  ((STATUS == 0)) || die "$EX_CONFIG" "the setup of the workspace ${RESULT:-failed (exit $STATUS)}: see $FOLDER/setup.log" \
+    'nothing was changed: mend "setup" in config/project.json, or what it needs'
 }
 
 undo::conflict() {
@@ -113,7 +123,7 @@ undo::conflict() {
 # The project's own check on what would be the branch.
 undo::check() {
   local said
-  ORKESTRA_BINDS=$FOLDER/binds undo::step "$ORKESTRA_SCRIPTS/SAFETY/check.sh" "$WORKSPACE" "$FOLDER/check" \
+  undo::step "$ORKESTRA_SCRIPTS/SAFETY/check.sh" "$WORKSPACE" "$FOLDER/check" \
     "$FOLDER/check.log" "$(<"$FOLDER/check-timeout")"
   CHECK=$STATUS said=${RESULT:-exit $STATUS}
   ((CHECK != 0)) || return 0

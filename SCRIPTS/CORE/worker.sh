@@ -12,7 +12,7 @@
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use log process store git workspace land
 # allow dependency-direction: the worker goes through every room
-use SAFETY/check SAFETY/limits SAFETY/leftovers SAFETY/validate SAFETY/gates COMMITTEE/vote
+use SAFETY/check SAFETY/furnish SAFETY/limits SAFETY/leftovers SAFETY/validate SAFETY/gates COMMITTEE/vote
 
 WORKSPACE='' TICKET='' ATTEMPT=''
 TASK='' TRY='' AGENT='' # the attempt
@@ -178,10 +178,24 @@ stage::prepare() {
     die "$EX_CANNOT_WRITE" "the workspace $WORKSPACE cannot be prepared (exit $STATUS)" \
       "${WORKSPACE_WHY:-see the space left on its disk}"
   fi
+  worker::furnish
   worker::owns
   store::ask base "$BASE"
   BASE_TREE=${STORE_REPLY[0]} BASE_OF_TREE=$BASE
   NEXT=work
+}
+
+# What fails here fails for every task: a person has to see to it.
+worker::furnish() {
+  local log=$ORKESTRA_PROJECT/logs/execution/setup-${WORKSPACE##*/}.log seconds
+  [[ -s $ORKESTRA_RUNTIME/setup ]] || return 0
+  seconds=$(<"$ORKESTRA_RUNTIME/baseline-timeout")
+  furnish::run STATUS "$WORKSPACE" "$BASE" "$ORKESTRA_RUNTIME/setup" "$log" "$seconds"
+  [[ -z $PROCESS_STOPPING ]] || worker::leave
+  ((STATUS != 0)) || return 0
+  store::ask released "the setup of the workspace $FURNISH_SAID"
+  die "$EX_CONFIG" "the setup of a workspace $FURNISH_SAID: see $log" \
+    'mend "setup" in config/project.json, or what it needs, then start again'
 }
 
 # Work that was kept (it waited for a person, or for its turn) is brought onto the branch as it is now.
@@ -592,6 +606,7 @@ main() {
   limits::share
   store::connect "w$1"
   worker::keep_workspace
+  keeper::end                                      # it may not know yet what the project shares
   [[ ! -e $TICKET/now ]] || rm -f -- "$TICKET/now" # of a predecessor that was killed
   while [[ -z $PROCESS_STOPPING ]]; do
     store::ask claim

@@ -4,6 +4,7 @@
 #        sandbox.sh --probe
 # Options:
 #   --rw PATH, --ro PATH   bound at the same path, writable or not (absolute; may be repeated; in the order given)
+#   --bind ro|rw PATH DEST  PATH bound at DEST, a folder that is there
 #   --hide PATH            an empty folder over PATH
 #   --home DIR             bound writable, and HOME
 #   --chdir DIR            where the command starts (default: --home, else /)

@@ -166,7 +166,9 @@ def test_large_untracked_and_ignored_folders_are_offered(repository: Path) -> No
     assert any("--share node_modules" in line for line in done.lines)
 
 
-@pytest.mark.parametrize("share", ["nothing", "../outside", "/etc", ".git", "", "README.md"])
+@pytest.mark.parametrize(
+    "share", ["nothing", "../outside", "/etc", ".git", "", "README.md", "config", "logs"]
+)
 def test_shares_that_are_refused(repository: Path, share: str) -> None:
     with pytest.raises(OrkestraError) as caught:
         take(repository, share=[share])

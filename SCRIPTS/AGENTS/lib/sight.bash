@@ -8,7 +8,7 @@ declare -ga SIGHT=()
 # sight::work TREE TICKET: the tree to write, the project's objects to read, and what the project shares.
 sight::work() {
   binds::objects "${ORKESTRA_GIT_DIR:-}/objects"
-  binds::shared "$2/binds"
+  binds::shared "$2/binds" "$1"
   SIGHT=(--rw "$1" "${BINDS_OPTIONS[@]}")
 }
 

@@ -9,6 +9,8 @@
 use text process
 # allow dependency-direction: the worker's fork becomes the sandbox; what that is stays in SAFETY
 use SAFETY/sandbox
+# allow dependency-direction: which folders these are is known there
+use SAFETY/binds
 
 readonly KEEPER_SECONDS=${ORKESTRA_TREE_SECONDS:-300} # bound on Git's own work in a hostile tree
 
@@ -89,18 +91,15 @@ keeper::_start() {
 }
 
 keeper::_be() {
-  local workspace=$1 line binds=()
-  # A project that is a shared clone itself has objects elsewhere.
-  if [[ -f $ORKESTRA_GIT_DIR/objects/info/alternates ]]; then
-    while IFS= read -r line; do
-      [[ $line != /* ]] || binds+=(--ro "$line")
-    done <"$ORKESTRA_GIT_DIR/objects/info/alternates"
-  fi
+  local workspace=$1 places
+  BINDS_OPTIONS=()
+  binds::objects "$ORKESTRA_GIT_DIR/objects"
+  binds::places places "$workspace/tree"
   # allow dependency-direction: it only names the command that the sandbox starts
   sandbox::become --rw "$workspace/tree" --rw "$workspace/git" --rw "$workspace/quarantine" \
-    --ro "$ORKESTRA_GIT_DIR/objects" --ro "$ORKESTRA_SCRIPTS/CORE" "${binds[@]}" --stdin "$workspace/keeper.to" \
+    "${BINDS_OPTIONS[@]}" --ro "$ORKESTRA_SCRIPTS/CORE" --stdin "$workspace/keeper.to" \
     --chdir "$workspace/git" -- "$ORKESTRA_SCRIPTS/CORE/tree-keeper.sh" "$workspace/git" "$workspace/tree" \
-    "$workspace/quarantine" "$ORKESTRA_GIT_DIR/objects" "$ORKESTRA_BRANCH"
+    "$workspace/quarantine" "$ORKESTRA_GIT_DIR/objects" "$ORKESTRA_BRANCH" "${places[@]}"
 }
 
 # keeper::end: whatever it is at ends.

@@ -39,11 +39,14 @@ workspace::prepare() {
   if [[ -s $workspace/warm ]]; then
     mode=warm
     : >"$workspace/warm"
+  elif [[ -s $workspace/furnished ]]; then
+    : >"$workspace/furnished" # what a setup had made goes with the other ignored files
   fi
   keeper::ask "$workspace" reset "$commit" "$mode"
   if ((KEEPER_STATUS != 0)) && [[ -z $PROCESS_STOPPING ]]; then
     log::write warn "workspace $workspace could not be brought to $commit and is made anew: $KEEPER_WHY"
     workspace::_forget "$workspace"
+    : >"$workspace/furnished"
     workspace::_create "$workspace" "$commit"
     keeper::ask "$workspace" reset "$commit" cold
   fi

@@ -22,7 +22,7 @@ check::run() {
     _options=(--rw "$_workspace/tree" --home "$_workspace/home" --chdir "$_workspace/tree")
     BINDS_OPTIONS=()
     binds::objects "${ORKESTRA_GIT_DIR:-}/objects"
-    binds::shared "${ORKESTRA_BINDS:-}"
+    binds::shared "${ORKESTRA_BINDS:-}" "$_workspace/tree"
     [[ ${ORKESTRA_CHECK_NETWORK:-0} != 1 ]] || _options+=(--net)
     limits::run _ended "$_workspace" "$_log" "$_workspace/tree" "$_workspace/home" -- "$_seconds" \
       "${_options[@]}" "${BINDS_OPTIONS[@]}" -- bash --noprofile --norc -c "$_command"

@@ -60,6 +60,12 @@ sandbox::_parse() {
     case $1 in
       --) shift && break ;;
       --net) SANDBOX_NET=1 && shift && continue ;;
+      --bind)
+        (($# > 3)) || die "$EX_USAGE" "sandbox.sh: --bind needs ro or rw, a path, and where it is to be"
+        sandbox::_bind "$2" "$3" "$4"
+        shift 4
+        continue
+        ;;
       --rw | --ro | --hide | --home | --chdir | --env | --stdin | --files-limit | --seconds | --group | --processes-limit | --hold)
         (($# > 1)) || die "$EX_USAGE" "sandbox.sh: $1 needs a value"
         ;;
@@ -119,6 +125,18 @@ sandbox::_option() {
   esac
   # A folder that holds the keys never brings them along.
   [[ ${ORKESTRA_CONFIG:-} != "${2%/}"/* ]] || SANDBOX_BINDS+=(--tmpfs "$ORKESTRA_CONFIG")
+}
+
+sandbox::_bind() {
+  local path word=--ro-bind
+  [[ $1 == r[ow] ]] || die "$EX_USAGE" "sandbox.sh: --bind is ro or rw, not '$1'"
+  [[ $1 == ro ]] || word=--bind
+  for path in "$2" "$3"; do
+    is_plain_absolute "$path" || die "$EX_USAGE" "sandbox.sh: --bind needs absolute paths without . and .., not '$path'"
+    [[ -d $path ]] || die "$EX_DATA" "sandbox.sh: there is no $path for --bind"
+  done
+  [[ ${ORKESTRA_CONFIG:-}/ != "${2%/}"/* ]] || die "$EX_DATA" "sandbox.sh: $2 holds the keys, and is not bound elsewhere"
+  SANDBOX_BINDS+=("$word" "$2" "$3")
 }
 
 sandbox::_read_environment() {

@@ -86,12 +86,29 @@ check() {
   mv "$W/clone/.git" "$W/tree/.git"
   mkdir "$PLACE/data" "$PLACE/scratch"
   echo data >"$PLACE/data/file"
-  printf '%s\0' ro "$PLACE/data" data rw "$PLACE/scratch" scratch >"$PLACE/binds"
+  printf '%s\0' ro "$PLACE/data" "$W/tree/data" rw "$PLACE/scratch" "$W/tree/deep/scratch" >"$PLACE/binds"
   ORKESTRA_GIT_DIR=$PROJECT/.git ORKESTRA_BINDS=$PLACE/binds run check \
-    "git log --format=%s; cat '${PLACE//\'/\'\\\'\'}/data/file'; echo x >'${PLACE//\'/\'\\\'\'}/scratch/new'; ! touch '${PLACE//\'/\'\\\'\'}/data/new' 2>/dev/null"
+    'git log --format=%s; cat data/file; echo x >deep/scratch/new; ! touch data/new 2>/dev/null'
   assert_status 0
   assert_file "$PLACE/check.log" $'Project layout\nFirst commit\ndata'
   assert_exists "$PLACE/scratch/new"
+}
+
+@test "what an agent has put in the place of a shared folder, or above it, leads nowhere" {
+  mkdir "$PLACE/data" "$PLACE/elsewhere"
+  echo data >"$PLACE/data/file" && echo forged >"$PLACE/elsewhere/file"
+  printf '%s\0' ro "$PLACE/data" "$W/tree/data" rw "$PLACE/data" "$W/tree/deep/data" >"$PLACE/binds"
+  ln -s "$PLACE/elsewhere" "$W/tree/data"
+  ln -s "$PLACE/elsewhere" "$W/tree/deep"
+  ORKESTRA_BINDS=$PLACE/binds run check 'cat data/file; ! test -e deep/data'
+  assert_status 0
+  assert_file "$PLACE/check.log" data
+  assert_equal "$(ls "$PLACE/elsewhere")" file
+  # Without walls it is a link to the folder itself.
+  ORKESTRA_SANDBOX=off ORKESTRA_BINDS=$PLACE/binds run check 'cat data/file; ! test -e deep/data'
+  assert_status 0
+  assert_file "$PLACE/check.log" data
+  assert_equal "$(readlink "$W/tree/data") $(ls "$PLACE/elsewhere")" "$PLACE/data file"
 }
 
 @test "wrong arguments" {
