@@ -52,8 +52,9 @@ def write_atomic(path: Path, data: bytes | str, mode: int = 0o644, sync: bool = 
 def replace_known(path: Path, data: bytes, known: Callable[[bytes], bool]) -> bool:
     """Replace path by data, durably, if what stands there is `known`; whoever calls holds a lock on it.
 
-    The old file is looked at after it has been swapped out, so that an editor that saves in just that
-    moment loses nothing: its version goes back, and the answer is False. Raises 73.
+    The old file is looked at before, so that nobody who reads it gets to see data that will not stay, and
+    once more after it has been swapped out, so that an editor that saves in just that moment loses nothing:
+    its version goes back, and the answer is False. Raises 73.
     """
     spare = path.with_name(f".{path.name}.orkestra")
     try:
@@ -63,7 +64,9 @@ def replace_known(path: Path, data: bytes, known: Callable[[bytes], bool]) -> bo
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        _exchange_or_rename(spare, path, known)
+        if not known(path.read_bytes()):
+            return False
+        _exchange_or_rename(spare, path)
         if spare.exists() and not known(spare.read_bytes()):
             exchange(spare, path)
             if spare.read_bytes() != data:  # saved once more in between
@@ -71,27 +74,19 @@ def replace_known(path: Path, data: bytes, known: Callable[[bytes], bool]) -> bo
             return False
         sync_folder(path.parent)
         return True
-    except _Unknown:
-        return False
     except OSError as error:
         raise cannot_write(path, error) from None
     finally:
         spare.unlink(missing_ok=True)
 
 
-class _Unknown(Exception):
-    pass
-
-
-def _exchange_or_rename(spare: Path, path: Path, known: Callable[[bytes], bool]) -> None:
-    """Where a file system cannot exchange (NFS), the look comes first."""
+def _exchange_or_rename(spare: Path, path: Path) -> None:
+    """Where a file system cannot exchange (NFS), the look that was before is the only one."""
     try:
         exchange(spare, path)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOSYS):
             raise
-        if not known(path.read_bytes()):
-            raise _Unknown from None
         os.replace(spare, path)
 
 

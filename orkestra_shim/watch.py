@@ -8,6 +8,7 @@ import time
 from . import canonical, files, jsonfile, queue
 from .checkout import Checkout
 
+_Stamp = tuple[int, int, int]
 EVERY = 1.0  # seconds between two looks when nothing else happens
 
 
@@ -17,13 +18,13 @@ class QueueFile:
     def __init__(self, checkout: Checkout) -> None:
         self.path = checkout.path / queue.FILE
         self._checkout = checkout
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: _Stamp | None = None
         self._looked = 0.0
         self._digest = ""
 
-    def _stamp(self) -> tuple[int, int, int] | None:
+    def _stamp(self, descriptor: int | None = None) -> _Stamp | None:
         try:
-            found = os.stat(self.path)
+            found = os.stat(self.path if descriptor is None else descriptor)
         except OSError:
             return None
         return found.st_ino, found.st_size, found.st_mtime_ns
@@ -50,9 +51,11 @@ class QueueFile:
         stamp = self._stamp()
         if stamp is None or stamp == self._seen or not self._checkout.on_branch():
             return None
-        self._seen = stamp
         try:
-            data = self.path.read_bytes()
+            with open(self.path, "rb") as file:
+                # Of the file that is read: another may have come since, and this one may come back.
+                self._seen = self._stamp(file.fileno())
+                data = file.read()
         except OSError:
             return None
         digest = canonical.sha256(data)

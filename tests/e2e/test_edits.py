@@ -15,7 +15,7 @@ from world import Project, World
 
 SEED = 4
 PROCESSES = 8
-EDITS = 25  # of each process
+EDITS = 12  # of each process
 SAVES = 12  # of the editor; every third is no JSON at first
 
 
@@ -107,6 +107,8 @@ class Editor:
             before = self.path.read_text()
             mine = change(before)
             temporary.write_text(mine)
+            if self.path.read_text() != before:
+                continue
             exchange(temporary, self.path)
             if temporary.read_text() == before:
                 temporary.unlink()
