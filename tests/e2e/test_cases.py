@@ -304,47 +304,6 @@ def test_a_gate_refuses_what_would_land_without_it(world: World, gate: str, comm
     assert unguarded.file("src/x") is not None, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    "target",
-    ["framework", "other project", "project .git", "records", "queue", "keys"],
-)
-def test_the_sandbox_holds_what_an_agent_reaches_for(world: World, target: str) -> None:
-    root = world.weakened()  # a copy of the framework that may be written
-    victim = root.new("victim", [])
-    project = root.new("attacker", [])
-    keys = world.home / "CONFIG" / "api-keys.env"
-    keys.touch(mode=0o600)
-    keys.write_text(f"SOME_API_KEY={KEY}\n")
-    path = {
-        "framework": root.root / "SCRIPTS" / "CORE" / "worker.sh.new",
-        "other project": victim.path / "src" / "planted",
-        "project .git": project.path / ".git" / "hooks" / "post-commit",
-        "records": project.path / "logs" / "outcomes" / "outcome-999.json",
-        "queue": project.path / "config" / "planted",
-        "keys": keys,
-    }[target]
-    if target == "keys":
-        command = f"cat '{_quoted(path)}' | tr a-z A-Z >loot; test -s loot"
-    else:
-        command = f"mkdir -p '{_quoted(path.parent)}' && echo planted >'{_quoted(path)}'; echo x >x"
-    project.tasks([task("a", command, max_attempts=1)])
-
-    def attack(mode: str) -> bool:
-        root.environment["ORKESTRA_SANDBOX"] = mode
-        project.tasks([task(f"a-{mode}", command, max_attempts=1)])
-        project.start()
-        if target == "keys":
-            return project.file("loot") == f"SOME_API_KEY={KEY}\n".upper()
-        return path.exists()
-
-    assert not attack("required")
-    assert attack("off")
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "'\\''")
-
-
 def test_nothing_in_a_task_file_escapes_its_place(world: World) -> None:
     project = world.new("names", [])
     marker = world.place / "pwned"

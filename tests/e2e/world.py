@@ -6,21 +6,28 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 FRAMEWORK = Path(__file__).resolve().parents[2]
+PERSON = ("-c", "user.name=A Person", "-c", "user.email=p@example.org")
+ANY_OWNER = ("-c", "safe.directory=*")
 RUN_BOUND = 170  # seconds that one command may take: a bound for what hangs
 
 
 @dataclass
 class World:
-    """One home with its projects. `root` is the framework: the checkout, or a copy that a test may weaken."""
+    """One home with its projects. `root` is the framework: the checkout, or a copy that a test may weaken.
+
+    `through`: words in front of every command, which run it as somebody else, for example.
+    """
 
     place: Path
     root: Path = FRAMEWORK
     environment: dict[str, str] = field(default_factory=dict)
+    through: list[str] = field(default_factory=list)
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -47,7 +54,7 @@ class World:
     def orkestra(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Runs the command; gives exit code, output and errors."""
         return subprocess.run(
-            [str(self.root / "bin" / "orkestra"), *arguments],
+            [*self.through, str(self.root / "bin" / "orkestra"), *arguments],
             cwd=cwd or self.place,
             env=self.env(),
             stdin=subprocess.DEVNULL,
@@ -60,7 +67,7 @@ class World:
     def start_in_background(self, *arguments: str) -> subprocess.Popen[str]:
         """`orkestra start` that goes on while the test does something; the test waits for it."""
         run = subprocess.Popen(
-            [str(self.root / "bin" / "orkestra"), "start", *arguments],
+            [*self.through, str(self.root / "bin" / "orkestra"), "start", *arguments],
             cwd=self.place,
             env=self.env(),
             stdin=subprocess.DEVNULL,
@@ -87,14 +94,23 @@ class World:
         found.tasks(tasks)
         return found
 
-    def weakened(self, *paths: str) -> World:
-        """The same home with a copy of the framework that lacks some files: a defence switched off."""
-        copy = self.place / ("framework without " + "+".join(path.replace("/", "_") for path in paths))
+    def weakened(self, *paths: str, edits: Mapping[str, tuple[str, str]] | None = None) -> World:
+        """The same home with a copy of the framework that lacks some files: a defence switched off.
+
+        `edits`: for each path a text that must be there, and what stands in all its places then.
+        """
+        edits = edits or {}
+        lacks = "+".join(path.rpartition("/")[2] for path in (*paths, *edits))
+        copy = self.place / f"framework {len(list(self.place.glob('framework *')))} without {lacks}"
         ignore = shutil.ignore_patterns(".git", ".venv", "PROJECTS", "LOGS", "tests", "__pycache__")
         shutil.copytree(self.root, copy, ignore=ignore, symlinks=True)
         for path in paths:
             (copy / path).unlink()
-        return World(self.place, copy, dict(self.environment))
+        for path, (old, new) in edits.items():
+            text = (copy / path).read_text()
+            assert old in text, f"{path} has no {old!r} any more"
+            (copy / path).write_text(text.replace(old, new))
+        return World(self.place, copy, dict(self.environment), list(self.through))
 
 
 @dataclass
@@ -107,16 +123,7 @@ class Project:
     def git(self, *arguments: str, check: bool = True) -> str:
         """Git in the checkout, as a person would use it."""
         done = subprocess.run(
-            [
-                "git",
-                "-C",
-                str(self.path),
-                "-c",
-                "user.name=A Person",
-                "-c",
-                "user.email=p@example.org",
-                *arguments,
-            ],
+            [*self.world.through, "git", "-C", str(self.path), *PERSON, *arguments],
             env=self.world.env(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -172,7 +179,7 @@ class Project:
     def file(self, path: str) -> str | None:
         """A file's text on the branch; None when it is not there."""
         done = subprocess.run(
-            ["git", "-C", str(self.path), "cat-file", "-p", f"{self.branch()}:{path}"],
+            ["git", "-C", str(self.path), *ANY_OWNER, "cat-file", "-p", f"{self.branch()}:{path}"],
             capture_output=True,
             text=True,
             check=False,
