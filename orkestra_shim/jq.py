@@ -1,4 +1,4 @@
-"""Running the .jq programs that stand beside the scripts, through pyjq."""
+"""Running the .jq programs beside the scripts, through pyjq; they may include what stands beside them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _program(path: Path) -> Any:
     import pyjq  # type: ignore[import-untyped]  # heavy, and not needed to read a queue
 
     try:
-        return pyjq.compile(path.read_text(encoding="utf-8"))
+        return pyjq.compile(path.read_text(encoding="utf-8"), library_paths=[str(path.parent)])
     except OSError as error:
         raise OrkestraError(EX_INTERNAL, f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,18 @@ def decode(raw: bytes, where: str) -> str:
         raise OrkestraError(EX_DATA, f"{where}:{line}:{column}: not UTF-8 text") from None
 
 
-def parse(text: str, where: str, expected: str = "a JSON object in braces") -> dict[str, Any]:
-    """The JSON object in `text`. Raises OrkestraError 65 `where:line:column: what was expected`."""
+def parse(
+    text: str,
+    where: str,
+    expected: str = "a JSON object in braces",
+    pairs: Callable[[list[tuple[str, Any]]], Any] | None = None,
+) -> dict[str, Any]:
+    """The JSON object in `text`. Raises OrkestraError 65 `where:line:column: what was expected`.
+
+    `pairs` makes each object from its keys and values, where a key that stands twice is not to be lost.
+    """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
         place = f"{where}:{error.lineno}:{error.colno}"
         raise OrkestraError(EX_DATA, f"{place}: not valid JSON: {error.msg}") from None

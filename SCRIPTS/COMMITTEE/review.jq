@@ -9,6 +9,8 @@
 # the author's is in it, one of its members must be among the yes votes. A change that a gate marked
 # needs the yes of an AI of another family, or of a person.
 
+include "tally/motion";
+
 def entry($v; $name): [$v.electorate[] | select(.member == $name)][0];
 def weight($v): if $v.weights[.member] == null then 1000 else $v.weights[.member] end;
 def sum_weights($v): map(weight($v)) | add // 0;
@@ -26,24 +28,16 @@ def is_foreign($v): .kind == "person" or (.kind != "program" and .family != $v.a
 | ($approve | sum_weights($v)) as $yes
 | ($revise + $reject | sum_weights($v)) as $no
 | ($abstain | sum_weights($v)) as $abstained
-| (if $v.of == "members" then $v.electorate | sum_weights($v)
-   elif $v.of == "present" then $yes + $no + $abstained
-   else $yes + $no end) as $base
 | ([$ballots[] | select(.member as $m | $heads | index([$m]) != null)] | length) as $present
-| (if $v.rule == "majority" then $yes * 2 > $base
-   elif $v.rule == "unanimity" then
-     (if $v.of == "members" then $yes == $base else $no == 0 and $yes > 0 end)
-   elif ($v.rule | startswith("supermajority ")) then
-     ($v.rule | ltrimstr("supermajority ") | split("/") | map(tonumber)) as $share
-     | $yes > 0 and $yes * $share[1] >= $share[0] * $base
-   else error("unknown rule \($v.rule)") end) as $adopted
+| ({ rule: $v.rule, of: $v.of, yes: $yes, no: $no, abstain: $abstained, all: ($v.electorate | sum_weights($v)),
+     $present, quorum: $v.quorum } | motion) as $motion
 | ([$v.electorate[] | select(is_foreign($v))] | length > 0) as $has_foreign
 | ([$approve[] | .member as $m | entry($v; $m) | select(is_foreign($v))] | length > 0) as $foreign_yes
 | ([$v.gates[]? | select(.marked == true)] | length > 0) as $marked
-| (if $present < $v.quorum then
+| (if $motion.quorum_met | not then
      ["no-quorum", "no quorum: \($present) of \($heads | length) reviewers voted, \($v.quorum) are needed"]
    elif $v.round == 1 and ($revise | length) > 0 then ["revise", "a reviewer asks for a revision"]
-   elif $adopted | not then ["reject", "the reviewers did not accept it (\($approve | length) yes, \($revise + $reject | length) no)"]
+   elif $motion.adopted | not then ["reject", "the reviewers did not accept it (\($approve | length) yes, \($revise + $reject | length) no)"]
    elif $has_foreign and ($foreign_yes | not) then ["reject", "no reviewer of another family than the author's accepted it"]
    elif $marked and ($foreign_yes | not) then
      ["needs-person", "it changes what judges it, and no reviewer of another family or person accepted it"]
@@ -54,8 +48,8 @@ def is_foreign($v): .kind == "person" or (.kind != "program" and .family != $v.a
    elif [$voters[] | select(.kind != "program")] | length > 0 then "same family"
    elif ($voters | length) > 0 then "programs"
    else "none" end) as $reviewed_by
-| { tally: { rule: $v.rule, of: $v.of, base: $base, yes: $yes, no: $no, abstain: $abstained,
+| { tally: { rule: $v.rule, of: $v.of, base: $motion.base, yes: $yes, no: $no, abstain: $abstained,
              approve: ($approve | length), revise: ($revise | length), reject: ($reject | length),
              present: $present, members: ($heads | length), quorum: $v.quorum,
-             quorum_met: ($present >= $v.quorum), round: $v.round, adopted: $adopted },
+             quorum_met: $motion.quorum_met, round: $v.round, adopted: $motion.adopted },
     decision: $result[0], why: $result[1], reviewed_by: $reviewed_by }

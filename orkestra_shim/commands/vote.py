@@ -1,0 +1,65 @@
+"""vote: what was voted on, and the tally of any vote."""
+
+from __future__ import annotations
+
+import click
+
+from orkestra_shim.commands import as_json, say, say_json
+
+
+@click.group()
+def vote() -> None:
+    """Count votes."""
+
+
+@vote.command()
+@click.argument("file")
+@click.option("--method", metavar="M", help="How several options are counted (see above).")
+@click.option("--rule", metavar="R", help='When a motion passes: majority, unanimity, "supermajority 2/3".')
+@click.option("--of", metavar="BASE", help="Of what: cast (yes and no, the default), present, members.")
+@click.option("--seed", metavar="TEXT", help="For the lot that breaks a tie.")
+@as_json
+def tally(
+    file: str, method: str | None, rule: str | None, of: str | None, seed: str | None, as_json: bool
+) -> None:
+    """Count the votes in FILE (- for stdin), exactly.
+
+    FILE is a profile in JSON, PrefLib's text (soc, soi, toc, toi) or BLT with one seat. A profile:
+
+    \b
+    {"candidates": ["A", "B", "C"],
+     "ballots": [{"ranking": [["A"], ["B", "C"]], "count": 42},    tiers; who is left out is below
+                 {"approve": ["A", "B"]}, {"scores": {"A": 5}},    a set; whole numbers, 0 if missing
+                 {"choice": "A"}, {"choice": "abstain"}]}          one option; a blank ballot
+    {"ballots": [{"choice": "yes"}, {"choice": "no", "count": 3}]} a motion: yes (approve), no
+                                                                   (revise, reject), abstain
+
+    Methods: schulze, plurality, approval, score, star, borda, irv, copeland, minimax, ranked-pairs.
+    Without one: schulze for rankings, score for scores, approval and plurality for their ballots.
+
+    \b
+    Also in a profile, all optional:
+      method, rule, of, seed     as the options
+      members, quorum            a number or names; heads that must be present (6/10 of the members)
+      weights                    {"member": 1000}, for ballots with a "member"; or "weight" in a ballot
+                                 (1000 is one vote; then all numbers are in thousandths of a vote)
+      default, majority,         an option; the ratio by which another must beat it ({"A": "3:1"});
+      default_quorum             how many voters must prefer another to it (Debian's rule)
+      evidence, person           what breaks a tie before the lot: {"A": 2}; the option of the person
+      left_out (in a ranking)    options on which this ballot says nothing, pair by pair
+
+    What is no ballot (an unknown or repeated option, a negative or broken count, numbers that cannot
+    be counted exactly, more than 100 options) is exit 65 and says which. Counted, exit 0: "outcome"
+    is elected, tie or no-quorum (no ballots at all: no quorum; all of them blank: a tie of all); for
+    a motion adopted, rejected or no-quorum. A tie on a motion fails; one without a yes does too.
+    """
+    from orkestra_shim import tallied
+    from orkestra_shim import tally as counting
+    from orkestra_shim.profilefile import load
+
+    result = counting.tally(load(file), method, rule, of, seed)
+    if as_json:
+        say_json(result)
+    else:
+        for line in tallied.lines(result):
+            say(line)
