@@ -56,7 +56,14 @@ def find(place: Place) -> list[Leftover]:
 
 def find_held(place: Place) -> list[Leftover]:
     """The same for whoever holds the project: all but the traces of a run in its own name."""
-    return [*_index_locks(place), *_landings(place), *_unkept(place), *_intent(place), *_pins(place)]
+    return [
+        *_index_locks(place),
+        *_landings(place),
+        *_unkept(place),
+        *_intent(place),
+        *_pins(place),
+        *_precious(place),
+    ]
 
 
 def _given(*locks: int | None) -> tuple[int, ...]:
@@ -384,3 +391,37 @@ def _pins(place: Place) -> Iterator[Pin]:
         ref, commit = line.split(" ")
         if not (place.workspaces / ref.rpartition("/")[2]).is_dir():
             yield Pin(ref, commit)
+
+
+# --- a run's hold on `git prune` ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Precious(Leftover):
+    """The setting by which a run keeps `git prune` out."""
+
+    marker: Path
+    area = "run"
+
+    @property
+    def text(self) -> str:
+        """What is wrong."""
+        return "git prune and git repack -ad are still kept out, for a run that was killed"
+
+    @property
+    def does(self) -> str:
+        """What mending does."""
+        return "takes extensions.preciousObjects out of the project's Git settings"
+
+    def mend(self, place: Place, lock: int | None) -> None:
+        """As the run would have at its end."""
+        code, _, said = place.git.attempt("config", "--local", "--unset", "extensions.preciousObjects")
+        if code not in (0, 5):
+            raise OrkestraError(EX_FAILED, said.decode("utf-8", "replace").strip())
+        self.marker.unlink(missing_ok=True)
+
+
+def _precious(place: Place) -> Iterator[Precious]:
+    marker = place.git.git_dir / "orkestra" / "precious"
+    if marker.exists():
+        yield Precious(marker)

@@ -72,6 +72,7 @@ run::start() {
   # shellcheck disable=SC2173  # not to trap it
   trap : KILL
   run::keep_gc_out
+  lock::keep_prune_out
   run::start_monitor
   "$ORKESTRA_SCRIPTS/CORE/land.sh" recover
   run::open_store
@@ -388,6 +389,7 @@ run::last() {
   run::kill_all
   [[ -z ${ORKESTRA_RUN:-} ]] || rm -rf -- "$ORKESTRA_RUN"
   lock::let_gc_in
+  lock::let_prune_in
   lock::forget_holder
 }
 
@@ -445,6 +447,7 @@ run::stop() {
     run::tell_to_end
     said="the run in $ORKESTRA_PROJECT_NAME is stopped; what was under way is kept"
   fi
+  lock::let_prune_in
   lock::forget_holder
   leftovers::end_of_any "$ORKESTRA_WORKSPACES" now
   cgroup::sweep

@@ -100,6 +100,8 @@ undo::reverse() {
   ((STATUS != 1)) || undo::conflict
   ((STATUS == 0)) || exit "$STATUS"
   TREE=$RESULT
+  # Until it lands no branch holds it, and the check takes its time: a person's `git gc` leaves it alone.
+  git::own_ref refs/orkestra/undo "$TREE"
   undo::step "$ORKESTRA_SCRIPTS/CORE/workspace.sh" measure "$WORKSPACE" "$FOLDER" "$HEAD" "$TREE"
   ((STATUS == 0)) || exit "$STATUS"
   read -r _ FILES PATCH_ID _ <<<"$RESULT"
@@ -186,6 +188,7 @@ main() {
     undo::land
   done
   undo::end_turn
+  git::project update-ref -d refs/orkestra/undo
   undo::end
 }
 

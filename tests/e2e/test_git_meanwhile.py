@@ -172,25 +172,35 @@ def rebases(project: Project) -> Then:
     return then
 
 
+GARBAGE = {
+    ("gc", "--quiet", "--prune=now"): "gc is already running",
+    ("prune", "--expire=now"): "precious-objects",
+    ("repack", "-a", "-d", "-q"): "precious-objects",
+}
+
+
 def collects_garbage(project: Project) -> Then:
     """What no ref reaches yet would go with it, and a change on its way is just that."""
     landings, refused = Landings(project), 0
     while landings.number() < TASKS - 3:
-        done = subprocess.run(
-            ["git", "-C", str(project.path), "gc", "--quiet", "--prune=now"],
-            env=project.world.env(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode != 0 and "gc is already running" in done.stderr, done.stderr
+        for words, why in GARBAGE.items():
+            done = subprocess.run(
+                ["git", "-C", str(project.path), *words],
+                env=project.world.env(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode != 0 and why in done.stderr, done.stderr
         refused += 1
         # What runs by itself has nothing to say about it.
         project.git("-c", "gc.auto=1", "gc", "--auto", "--quiet")
     assert refused
 
     def then() -> None:
-        project.git("gc", "--quiet", "--prune=now")
+        assert "precious" not in (project.path / ".git" / "config").read_text()
+        for words in GARBAGE:
+            project.git(*words)
 
     return then
 

@@ -271,6 +271,21 @@ def old_lock(here: Place) -> Path:
     return lock
 
 
+def test_prune_that_a_killed_run_keeps_out(here: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    marker = here.git_dir / "orkestra" / "precious"
+    marker.parent.mkdir(exist_ok=True)
+    marker.touch()
+    git(here, "config", "extensions.preciousObjects", "true")
+    mended(here, capsys, "git prune and git repack -ad are still kept out")
+    assert not marker.exists()
+    git(here, "prune", "--expire=now")
+    # Where a person has taken it out, only the file is left; what a person has put in stays.
+    marker.touch()
+    mended(here, capsys, "git prune")
+    git(here, "config", "extensions.preciousObjects", "true")
+    assert found(here) == []
+
+
 def test_an_index_lock_of_nobody(here: Place, capsys: pytest.CaptureFixture[str]) -> None:
     lock = old_lock(here)
     mended(here, capsys, "belongs to no living process")

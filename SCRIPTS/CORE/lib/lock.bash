@@ -119,6 +119,34 @@ lock::_look_for_gc() {
   fi
 }
 
+# `git prune` and `git repack -ad` ask for no lock. Git has a setting by which they refuse, and gc leaves out what would
+# remove anything: it stands in the project's settings while a run goes on. The file beside the lock says that it is ours.
+readonly LOCK_PRECIOUS=extensions.preciousObjects
+
+# lock::keep_prune_out: until lock::let_prune_in. One that began before is not stopped.
+lock::keep_prune_out() {
+  local marker=$ORKESTRA_GIT_DIR/orkestra/precious now
+  [[ ! -e $marker ]] || return 0 # of a run that was killed
+  now=$(git::project config --local --get "$LOCK_PRECIOUS" || (($? == 1)))
+  [[ -z $now ]] || return 0 # a person's own
+  : >"$marker"
+  git::project config --local "$LOCK_PRECIOUS" true 2>/dev/null && return
+  rm -f -- "$marker"
+  log::write warn "cannot write $ORKESTRA_GIT_DIR/config: git prune and git repack -ad are not kept out"
+}
+
+lock::let_prune_in() {
+  local marker=$ORKESTRA_GIT_DIR/orkestra/precious status=0
+  [[ -e $marker ]] || return 0
+  git::project config --local --unset "$LOCK_PRECIOUS" 2>/dev/null || status=$?
+  # 5: somebody has taken it out already.
+  if ((status == 0 || status == 5)); then
+    rm -f -- "$marker"
+  else
+    log::write warn "cannot take $LOCK_PRECIOUS out of $ORKESTRA_GIT_DIR/config: git config --unset $LOCK_PRECIOUS"
+  fi
+}
+
 lock::let_gc_in() {
   local file=$ORKESTRA_GIT_DIR/gc.pid pid=''
   [[ ! -f $file ]] || read -r pid _ <"$file" || : # as above

@@ -124,6 +124,37 @@ files_of() { git -C "$PROJECT" -c core.quotePath=false ls-tree -r --name-only "$
   [[ $FILES == 1 ]]
 }
 
+@test "what a person does to the project's objects between two steps while a workspace lives does no harm" {
+  local before
+  workspace prepare "$W" "$BASE"
+  before=$(<"$PROJECT/.git/config")
+  export ORKESTRA_LOGS=$PLACE
+  lock() { (source "$SCRIPTS/CORE/lib/boot.bash" && use lock log git && "lock::$1"); }
+  mkdir -p "$PROJECT/.git/orkestra"
+  tidy() {
+    run git -C "$PROJECT" repack -q -a -d
+    git -C "$PROJECT" prune-packed
+    run git -C "$PROJECT" prune --expire=now
+  }
+  lock keep_prune_out
+  tidy
+  echo mine >"$W/tree/mine"
+  take
+  tidy
+  git -C "$PROJECT" cat-file -e "$TREE:mine"
+  echo theirs >"$PROJECT/theirs"
+  git -C "$PROJECT" add theirs
+  git -C "$PROJECT" commit -qm theirs
+  merged=$(workspace merge "$W" "$BASE" "$TREE" "$(head_of_project)")
+  tidy
+  [[ $(files_of "$merged") == *mine*theirs* ]]
+  lock let_prune_in
+  [[ $(<"$PROJECT/.git/config") == "$before" ]]
+  # It is a danger: nothing holds the trees now.
+  tidy
+  run ! git -C "$PROJECT" cat-file -e "$TREE:mine"
+}
+
 @test "merge brings a change onto what landed meanwhile, in the workspace too" {
   workspace prepare "$W" "$BASE"
   echo mine >"$W/tree/mine"
