@@ -15,7 +15,7 @@ _EDITED_TRIES = 5  # somebody saves the queue just then: taken in, and once more
 
 
 class Landings:
-    """draw, record, landed; finish and recorded."""
+    """draw, record, landed; finish and what came of it."""
 
     def __init__(self, run: Run, endings: Endings) -> None:
         self.run = run
@@ -87,6 +87,10 @@ class Landings:
             for name, state in self.run.states.items()
             if state.draft and name != but and state.draft.get("id") not in riding
         ]
+
+    def has_drafts(self) -> bool:
+        """Whether `finish` would record an outcome."""
+        return self.run.project.land == "branch" and bool(self._waiting())
 
     def _write(
         self, parent: str, name: str, drafts: list[dict[str, Any]], further: dict[str, bytes], base: str
@@ -176,7 +180,6 @@ class Landings:
         `none`, or the head that it goes onto and what record replies.
         """
         run = self.run
-        run.ledger.open.clear()
         run.sync()
         if run.project.land == "pr":  # the branch gets what is merged, and nothing else
             return ("none",)
@@ -223,6 +226,11 @@ class Landings:
         self._settle(self._finishing, wire.object_id(head))
         if self._checkpoint is not None:
             self.run.edits.file.wrote(canonical.sha256(self._checkpoint))
+        return ()
+
+    def unrecorded(self) -> Reply:
+        """It does not."""
+        self.run.ledger.open.clear()
         return ()
 
     _finishing = ""

@@ -45,6 +45,7 @@ class Run:
         self.attempts_folder = files.make_below(here.project, "logs", "execution", "attempts")
         self.states: dict[str, TaskState] = {}
         self._proposed: dict[str, TaskState] = {}
+        self.drafted = 0  # how often an outcome without a change was decided
         self._apart: set[int] = set()  # numbers that may come onto the branch after higher ones
         self._replay()
         self.journal = journal.Journal(here.project / journal.FILE)
@@ -115,6 +116,7 @@ class Run:
     def _apply(self, name: str, event: dict[str, Any]) -> None:
         state = self.state(name)
         state.apply(event)
+        self.drafted += event["event"] == "outcome-drafted"
         if event["event"] == "proposed":
             numbers = [event["outcome"], *event["riders"]]
             self._apart.update(records.parse_id(outcome)[1] for outcome in numbers)

@@ -4,7 +4,8 @@
 
 Each client has a pair of FIFOs in RUNDIR, NAME.req and NAME.rep; `control` is the orchestrator. A line
 is a request or its reply (wire.py). A claim is answered when there is something to do, so nobody polls.
-A worker whose pipe nobody holds any more is gone: a line on the FIFO `bell` tells the orchestrator.
+A worker whose pipe nobody holds any more is gone: a line on the FIFO `bell` tells the orchestrator. So does
+`rest`, when a run that stays has nothing to do and outcomes that no record holds.
 The store wakes up by itself only while a claim waits and there is something to watch.
 """
 
@@ -46,6 +47,7 @@ class Server(Loop):
         review = Review(run, self.endings)
         self.attempts = Attempts(run, review, self.endings)
         self.landings = Landings(run, self.endings)
+        self._rang_at = 0  # run.drafted when the orchestrator was last told of a rest
         steps, ends, lands = self.attempts, self.endings, self.landings
         self.worker_verbs: dict[str, Handler] = {
             "base": (steps.base, 1, 1),
@@ -77,6 +79,7 @@ class Server(Loop):
             "courier-end": (self._courier_end, 0, 0),
             "finish": (lands.finish, 0, 0),
             "recorded": (lands.recorded, 1, 1),
+            "unrecorded": (lands.unrecorded, 0, 0),
             "summary": (self._summary, 0, 0),
             "bye": (self._bye, 0, 0),
         }
@@ -197,9 +200,19 @@ class Server(Loop):
         for client in [client for client in self._workers() if client.claim]:
             reply = self._next_for(client)
             if reply is None:
+                self._rest()
                 return
             seq, client.claim = client.claim, ""
             self.send(client, wire.reply(seq, "ok", *reply))
+
+    def _rest(self) -> None:
+        """Nobody knows how long a run stays: what was decided meanwhile is recorded when it rests."""
+        run = self.run
+        at_rest = all(client.claim for client in self._workers() if client.name != CONTROL)
+        if run.here.stay and at_rest and run.drafted != self._rang_at:
+            self._rang_at = run.drafted
+            if self.landings.has_drafts():
+                self.ring("rest")
 
     def _send_courier(self) -> None:
         courier = self.clients.get(COURIER)

@@ -247,14 +247,18 @@ run::paused() {
   die "$EX_FAILED" "the project $ORKESTRA_PROJECT_NAME is paused" "orkestra resume --project $ORKESTRA_PROJECT_NAME"
 }
 
-# Waits until the bell rings: a life that is over, or an empty line from run::told. A signal that comes after Bash has
+# Waits until the bell rings: a life that is over, a rest of a run that stays, or an empty line from run::told. A signal that comes after Bash has
 # looked for traps and before it sleeps is not heard until something else happens: that is no later than LOOK_ROUND.
 run::listen() {
   local life='' status=0
   lock::keep_gc_out
   IFS= read -r -t "$LOOK_ROUND" life <&"$BELL" || status=$?
   ((status != 1)) || run::store_lost
-  if [[ -n $life && -n ${PID_OF[$life]:-} ]]; then run::bury "$life"; fi
+  if [[ $life == rest ]]; then
+    [[ -n $STOP_SIGNAL ]] || run::land_rest
+  elif [[ -n $life && -n ${PID_OF[$life]:-} ]]; then
+    run::bury "$life"
+  fi
 }
 
 # A worker ended: in order, or it is replaced; one that dies at once again and again ends the run.
@@ -410,7 +414,7 @@ run::finish() {
   exit "$status"
 }
 
-# A person may commit in between: then it is done again on top of that, a few times.
+# Also in the middle of a run that stays. A person may commit in between: then it is done again on top of that, a few times.
 run::land_rest() {
   local head new status tries said
   for ((tries = 0; tries < 5; ++tries)); do
@@ -427,12 +431,12 @@ run::land_rest() {
     process::run status "$ORKESTRA_SCRIPTS/CORE/land.sh" move "$head" "$new" \
       >"$ORKESTRA_RUN/landed"
     said=$(<"$ORKESTRA_RUN/landed")
-    [[ $status != 0 ]] || store::ask recorded "$said"
+    if ((status == 0)); then store::ask recorded "$said"; else store::ask unrecorded; fi
     exec 8>&-
     ((status != 0)) || return 0
     ((status == 20)) || break
   done
-  warn "the last records of this run are kept for the next one: ${said:-the landing ended with $status}"
+  warn "the last records are kept for the next time: ${said:-the landing ended with $status}"
 }
 
 # --- other verbs ------------------------------------------------------------------------------------------------

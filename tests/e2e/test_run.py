@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
+from processes import wait_for
 from world import Project, World
 
 
@@ -39,6 +40,41 @@ def test_stay_takes_what_is_added_later_and_ends_when_told(world: World) -> None
     assert run.returncode == 143, seen
     assert project.decided() == {"a": "landed", "later": "landed"}
     assert project.verify().returncode == 0
+
+
+def test_what_was_decided_without_a_change_is_recorded_when_a_run_that_stays_rests(world: World) -> None:
+    fails = {"command": "exit 3", "max_attempts": 1}
+    project = world.new(
+        "resting",
+        [
+            {"id": "f1", **fails},
+            {"id": "f2", **fails},
+            {"id": "same", "command": "true", "allow_empty": True},
+        ],
+    )
+    run = world.start_in_background("--stay", "--project", str(project.path), "--workers", "2")
+    decided = {"f1": "failed", "f2": "failed", "same": "answered"}
+    wait_for(lambda: project.decided() == decided, "the records")
+    assert project.git("status", "--porcelain") == "" and project.verify().returncode == 0
+    records = project.git("log", "--format=%H", "main", "--", "logs/outcomes").split()
+    assert len(records) <= 2, "they are grouped"
+    # What is decided later, or again, is recorded at the next rest.
+    edits = project.path / "logs" / "outcomes" / "outcome-004.json"
+    edits.write_text("mine")  # in the way of the next record
+    assert world.orkestra("task", "retry", "f1", "--project", str(project.path)).returncode == 0
+    _read_until(run, "kept for the next time", "outcome-004.json")
+    assert len(project.outcomes()) == 3
+    edits.unlink()
+    added = world.orkestra("task", "add", "x", "--id", "x", "--command", "echo x >x", "--project", "resting")
+    assert added.returncode == 0
+    wait_for(lambda: project.decided().get("x") == "landed", "the next landing, with what waited")
+    assert len(project.outcomes()) == 5
+    head = project.git("rev-parse", "main")
+    assert world.orkestra("stop", "--project", str(project.path)).returncode == 0
+    run.communicate(timeout=60)
+    assert run.returncode == 143
+    assert project.verify().returncode == 0
+    assert project.outcomes()[-1]["task"] in ("x", "f1") and project.git("merge-base", head, "main") == head
 
 
 def _read_until(run: subprocess.Popen[str], *words: str) -> str:
