@@ -126,9 +126,9 @@ readonly LOCK_PRECIOUS=extensions.preciousObjects
 # lock::keep_prune_out: until lock::let_prune_in. One that began before is not stopped.
 lock::keep_prune_out() {
   local marker=$ORKESTRA_GIT_DIR/orkestra/precious now
-  [[ ! -e $marker ]] || return 0 # of a run that was killed
-  now=$(git::project config --local --get "$LOCK_PRECIOUS" || (($? == 1)))
-  [[ -z $now ]] || return 0 # a person's own
+  [[ ! -e $marker ]] || return 0                                           # of a run that was killed
+  now=$(git::project config --local --get "$LOCK_PRECIOUS") || (($? == 1)) # there is none
+  [[ -z $now ]] || return 0                                                # a person's own
   : >"$marker"
   git::project config --local "$LOCK_PRECIOUS" true 2>/dev/null && return
   rm -f -- "$marker"

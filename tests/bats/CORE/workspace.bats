@@ -129,7 +129,7 @@ files_of() { git -C "$PROJECT" -c core.quotePath=false ls-tree -r --name-only "$
   workspace prepare "$W" "$BASE"
   before=$(<"$PROJECT/.git/config")
   export ORKESTRA_LOGS=$PLACE
-  lock() { (source "$SCRIPTS/CORE/lib/boot.bash" && use lock log git && "lock::$1"); }
+  lock() { bash -c 'source "$0/CORE/lib/boot.bash" && use lock log git && "lock::$1"' "$SCRIPTS" "$1"; }
   mkdir -p "$PROJECT/.git/orkestra"
   tidy() {
     run git -C "$PROJECT" repack -q -a -d
