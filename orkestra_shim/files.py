@@ -16,7 +16,17 @@ from .text import printable
 
 def cannot_write(path: Path, error: OSError) -> OrkestraError:
     """The error for a full disk, a read-only folder and the like (exit 73)."""
-    return OrkestraError(EX_CANNOT_WRITE, f"cannot write {printable(path)}: {error.strerror or error}")
+    hint = _HINTS.get(error.errno or 0, "mend that, then start again: nothing that landed is lost")
+    return OrkestraError(EX_CANNOT_WRITE, f"cannot write {printable(path)}: {error.strerror or error}", hint)
+
+
+_HINTS = {
+    errno.ENOSPC: "free space on its disk, then do the same again: nothing that landed is lost",
+    errno.EDQUOT: "free space, then do the same again: nothing that landed is lost",
+    errno.EACCES: "see its owner and rights, and those of its folder",
+    errno.EPERM: "see its owner and rights, and those of its folder",
+    errno.EIO: "its disk may be broken: see what the system's log (dmesg) says before you go on",
+}
 
 
 # --- writing ------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ class Journal:
             self._cut_half_line()
             files.sync_folder(path.parent)  # it may be new
         except OSError as error:
-            raise OrkestraError(EX_CANNOT_WRITE, f"cannot write {path}: {error.strerror}") from None
+            raise files.cannot_write(path, error) from None
 
     def _cut_half_line(self) -> None:
         end = at = os.fstat(self._fd).st_size

@@ -85,7 +85,10 @@ def failure(folder: Path, done: subprocess.CompletedProcess[bytes]) -> OrkestraE
         )
     if re.search(r"No space left|Read-only file system|Permission denied|unable to (write|create)", said):
         return OrkestraError(EX_CANNOT_WRITE, f"cannot write in {folder}: {first.removeprefix('fatal: ')}")
-    return OrkestraError(EX_DATA, f"Git said about {folder}: {first.removeprefix('fatal: ')}")
+    hint = ""
+    if "not a git repository" in said and (folder / ".git").exists():
+        hint = "its .git is damaged: bring back what is missing there (HEAD, objects, refs), or clone it anew"
+    return OrkestraError(EX_DATA, f"Git said about {folder}: {first.removeprefix('fatal: ')}", hint)
 
 
 def common_dir(folder: Path) -> Path:

@@ -7,6 +7,8 @@ import time
 
 from . import canonical, files, jsonfile, queue
 from .checkout import Checkout
+from .errors import EX_DATA, OrkestraError
+from .text import printable, word
 
 _Stamp = tuple[int, int, int]
 EVERY = 1.0  # seconds between two looks when nothing else happens
@@ -22,6 +24,14 @@ class QueueFile:
         self._looked = 0.0
         self._digest = ""
 
+    def _need(self) -> None:
+        if not self.path.is_file():
+            raise OrkestraError(
+                EX_DATA,
+                f"{printable(self.path)} is missing",
+                f"bring it back: git -C {word(self._checkout.path)} checkout -- {queue.FILE}",
+            )
+
     def _stamp(self, descriptor: int | None = None) -> _Stamp | None:
         try:
             found = os.stat(self.path if descriptor is None else descriptor)
@@ -30,8 +40,12 @@ class QueueFile:
         return found.st_ino, found.st_size, found.st_mtime_ns
 
     def first(self) -> queue.Document:
-        """The queue as the run begins: the checkout's file, or the branch's if the checkout is on another."""
+        """The queue as the run begins: the checkout's file, or the branch's if the checkout is on another.
+
+        Raises 65, also where it was removed from a checkout that is on the branch.
+        """
         if self._checkout.on_branch():
+            self._need()
             self._seen = self._stamp()
         data, _ = self._checkout.read(queue.FILE)
         self._digest = canonical.sha256(data)
@@ -73,10 +87,12 @@ class QueueFile:
     def put(self, data: bytes) -> bool:
         """Replace the checkout's file, unless somebody has written it since it was last read.
 
-        A checkout that is on another branch is left alone: that is no failure. Raises 73.
+        A checkout that is on another branch is left alone: that is no failure. Raises 73, and 65 where
+        it was removed.
         """
         if not self._checkout.on_branch():
             return True
+        self._need()
         with self._checkout.queue_lock():
             if not files.replace_known(self.path, data, lambda old: canonical.sha256(old) == self._digest):
                 return False

@@ -16,7 +16,7 @@
 #   The file is long so that a run's life, and above all its end, stands in one place.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log context process store git lock SAFETY/leftovers SAFETY/cgroup
+use log context process store git lock hear SAFETY/leftovers SAFETY/cgroup
 
 readonly EARLY_DEATH=5  # seconds: a worker that lived less long died at once
 readonly EARLY_DEATHS=3 # so many of them in a row end the run
@@ -58,6 +58,8 @@ run::start() {
   trap '' PIPE # whoever read our lines may leave: the work goes on
   [[ -z $QUIET ]] || exec 7>&1 >/dev/null
   context::load "$PROJECT"
+  hear::begin
+  trap hear::end EXIT
   [[ -z $WORKERS ]] || export ORKESTRA_WORKERS=$WORKERS
   ((ORKESTRA_WORKERS > 0 && ORKESTRA_WORKERS <= 256)) || die "$EX_USAGE" "--workers takes a number from 1 to 256"
   export ORKESTRA_STAY=${STAY:-0} ORKESTRA_ONLY="${ONLY[*]}" ORKESTRA_UNTIL=$UNTIL
@@ -261,7 +263,8 @@ run::listen() {
   fi
 }
 
-# A worker ended: in order, or it is replaced; one that dies at once again and again ends the run.
+# A worker ended: in order, or it is replaced; one that cannot write (it has said why: another one would meet the same
+# disk), or dies at once again and again, ends the run.
 run::bury() {
   local life=$1 number=${WORKER_OF[$1]} status age
   process::await status "${PID_OF[$life]}"
@@ -275,11 +278,12 @@ run::bury() {
   fi
   log::write warn "worker $number ended with $status after $age seconds"
   if ((age < EARLY_DEATH)); then ((++DEATHS)); else DEATHS=1; fi
-  if ((status == EX_CONFIG)); then # another one would say the same
+  if ((status == EX_CONFIG || status == EX_CANNOT_WRITE)); then
     WORKER_STATUS=$status
     store::ask drain
     return
   fi
+  ((WORKER_STATUS == 0)) || return 0
   if ((DEATHS >= EARLY_DEATHS)); then
     WORKER_STATUS=$((status > 128 ? EX_INTERNAL : status))
     warn "workers end at once again and again (last: exit $status): the run stops; see $ORKESTRA_LOGS/orchestrator.log"
@@ -395,6 +399,7 @@ run::last() {
   lock::let_gc_in
   lock::let_prune_in
   lock::forget_holder
+  hear::end
 }
 
 # What has no change of its own (failed, waiting for a person, nothing to do) and the state of the queue: one commit.

@@ -69,7 +69,7 @@ BASE_TREE='' BASE_OF_TREE=''
 worker::take() {
   worker::workspace take "$BASE"
   # No fault of the agent's: its work stays in the workspace, and whoever has it next keeps it.
-  ((STATUS != EX_CANNOT_WRITE)) || die "$EX_CANNOT_WRITE" "$WORKSPACE_WHY" "free space, then start again: the work is kept"
+  ((STATUS != EX_CANNOT_WRITE)) || die "$EX_CANNOT_WRITE" "$WORKSPACE_WHY" "mend that, then start again: the work is kept"
   ((STATUS == 0)) || return 0
   read -r TREE OWN <<<"$RESULT"
   if [[ $TREE == '=' ]]; then
@@ -532,7 +532,9 @@ worker::land() {
       ;;
     20) worker::again ;; # the branch moved between the look and the swap: a person's commit
     21) worker::hold "$new" ;;
-    *) die "$EX_CANNOT_WRITE" "the landing of $TASK failed (exit $status)" "nothing was changed; start again when this is mended" ;;
+    "$EX_CANNOT_WRITE") exit "$status" ;; # it has said why
+    *) die "$EX_CANNOT_WRITE" "the landing of $TASK was interrupted (exit $status)" \
+      "start again: it is finished then, or taken back and done again" ;;
   esac
   worker::listen
 }

@@ -64,15 +64,18 @@ class World:
             check=False,
         )
 
-    def start_in_background(self, *arguments: str) -> subprocess.Popen[str]:
-        """`orkestra start` that goes on while the test does something; the test waits for it."""
+    def start_in_background(self, *arguments: str, errors: bool = False) -> subprocess.Popen[str]:
+        """`orkestra start` that goes on while the test does something; the test waits for it.
+
+        `errors`: they come through a pipe of their own.
+        """
         run = subprocess.Popen(
             [*self.through, str(self.root / "bin" / "orkestra"), "start", *arguments],
             cwd=self.place,
             env=self.env(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if errors else subprocess.STDOUT,
             text=True,
         )
         self.started.append(run)

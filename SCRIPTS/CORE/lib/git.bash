@@ -53,9 +53,11 @@ git::checkout() {
 
 # git::own_ref REF NEW: one of our own refs, which one process at a time writes.
 git::own_ref() {
+  local why
   git::project update-ref "$@" 2>/dev/null && return
   git::clear_locks "$1"
-  git::project update-ref "$@"
+  why=$(git::project update-ref "$@" 2>&1) || die "$EX_CANNOT_WRITE" "cannot write $1: ${why%%$'\n'*}" \
+    "see the space left and the rights of $ORKESTRA_GIT_DIR, then start again: nothing that landed is lost"
 }
 
 # git::clear_locks REF: the locks that a Git takes to move a ref last a moment. One that stands for seconds is that of a

@@ -107,7 +107,7 @@ workspace::take() {
   if ((${#objects[@]} > 0)) && ! workspace::_promote "$workspace" "$base" "${objects[@]}" 2>"$workspace/promoted"; then
     why=$(<"$workspace/promoted")
     if [[ $why =~ $WORKSPACE_DISK ]]; then
-      workspace::_ends "$EX_CANNOT_WRITE" '' "what the agent left cannot be written into the project: ${BASH_REMATCH[0]}"
+      workspace::_ends "$EX_CANNOT_WRITE" '' "what the agent left cannot be written into $ORKESTRA_GIT_DIR/objects: ${BASH_REMATCH[0]}"
     else
       workspace::_ends "$EX_DATA" '' "what the agent left does not pass Git's own checks"
     fi
