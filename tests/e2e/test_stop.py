@@ -342,12 +342,22 @@ def test_workers_that_die_at_once_again_and_again_end_the_run_with_the_reason(wo
     project = world.new("p", [{"id": name, "command": f"echo {name} >{name}"} for name in "ab"])
     assert project.start("--only", "a").returncode == 0
     (workspace,) = (world.place / "home" / ".cache" / "orkestra").glob("*/w1")
+    (workspace / "lock").unlink()
+    (workspace / "lock").mkdir()
+    log = world.home / "LOGS" / "orchestrator.log"
+    log.unlink()
+    done = project.start("--workers", "1")
+    assert done.returncode == 70, done.stdout + done.stderr
+    assert done.stderr.count("orkestra: worker.sh stopped where it should not have") == 1, done.stderr
+    assert "workers end at once again and again (last: exit 70): the run stops" in done.stderr
+    assert log.read_text().count("worker 1 ended with 70") == 3
+    # One that cannot write says so, and no other one is tried.
     shutil.rmtree(workspace)
     workspace.write_text("in the way")
     done = project.start("--workers", "1")
     assert done.returncode == 73, done.stdout + done.stderr
-    assert done.stderr.count(f"orkestra: cannot write {workspace}") == 3, done.stderr
-    assert "workers end at once again and again (last: exit 73): the run stops" in done.stderr
+    assert done.stderr.count(f"orkestra: cannot write {workspace}") == 1, done.stderr
+    assert log.read_text().count("worker 1 ended with 73") == 1
     assert project.statuses() == {"a": "completed", "b": "pending"}
     assert (project.path / ".git" / "orkestra" / "holder").exists() is False
     no_process_of(world)
