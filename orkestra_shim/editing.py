@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import board, jsonfile, project, queue
+from orkestra_shim import board, home, jsonfile, keys, project, queue, settings
 from orkestra_shim.errors import EX_CANNOT_WRITE, EX_USAGE, OrkestraError
 from orkestra_shim.files import replace_known
 from orkestra_shim.jsonfile import dump
@@ -48,7 +48,10 @@ def _edit(found: Project, change: Callable[[Raw], str]) -> str:
 def _check(data: bytes, path: Path) -> None:
     """The result must be a queue. What is wrong came with the change: its line would help nobody."""
     try:
-        queue.Document(data.decode(), str(path))
+        text = data.decode()
+        queue.Document(text, str(path))
+        found = settings.read_keys(home.open_home().config / "api-keys.env")
+        keys.Keys(keys.of_settings(found)).need_none(text, str(path))
     except OrkestraError as error:
         place = error.message.partition(": ")
         raise OrkestraError(

@@ -52,7 +52,7 @@ class Endings:
         """What landed meanwhile does not go with this; not an attempt, but not for ever either."""
         run, state = self.run, self.run.state(work.task.id)
         why = self._reason(why)
-        run.event("conflict", work.task.id, work.number, why=why, detail=_log_tail(work))
+        run.event("conflict", work.task.id, work.number, why=why, detail=run.redact(_log_tail(work)))
         if state.conflicts >= CONFLICTS:
             return self.person(work, f"{state.conflicts} times {why}")
         self.put_back(work)
@@ -133,7 +133,8 @@ class Endings:
             "votes": list(held),
             "cost": dict(self.run.state(work.task.id).cost),
         }
-        return {**body, "change": change} if change else body
+        told: dict[str, Any] = self.run.redact.deep(body)
+        return {**told, "change": change} if change else told
 
 
 def _deciding(held: dict[str, dict[str, Any]], change: dict[str, Any] | None) -> dict[str, Any] | None:

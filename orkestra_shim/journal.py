@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +37,13 @@ class LogLost(OrkestraError):
 class Journal:
     """Opened for appending by the one store of a run."""
 
-    def __init__(self, path: Path) -> None:
-        """Cuts off a last line that a crash left half written. Raises 73."""
+    def __init__(self, path: Path, redact: Callable[[Any], Any] = lambda fields: fields) -> None:
+        """Cuts off a last line that a crash left half written. Raises 73.
+
+        Every field goes through `redact` first.
+        """
         self.path = path
+        self._redact = redact
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
             self._fd = os.open(path, flags, 0o644)
@@ -62,7 +66,8 @@ class Journal:
 
     def append(self, event: str, durable: bool = False, **fields: Any) -> None:
         """One event; durable: on the disk before this returns. Raises 73 (a full disk ends the run)."""
-        line = json.dumps({"at": now(), "event": event, **fields}, ensure_ascii=False, separators=(",", ":"))
+        told = self._redact(fields)
+        line = json.dumps({"at": now(), "event": event, **told}, ensure_ascii=False, separators=(",", ":"))
         data = line.encode("utf-8", "replace") + b"\n"
         try:
             written = os.write(self._fd, data)

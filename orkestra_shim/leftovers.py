@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import files, processes
-from .errors import EX_FAILED, OrkestraError
+from .errors import EX_FAILED, EX_WITHHELD, OrkestraError
 from .place import Holder, Place
 from .tasks import name_problem
 
@@ -284,6 +284,9 @@ class Unkept(Leftover):
             "CORE/workspace.sh", "take", str(self.workspace), str(folder), self.base, locks=_given(lock)
         )
         fields = taken[1].split()
+        if taken[0] == EX_WITHHELD:  # it is in the folder of the attempt
+            (self.workspace / "owner").unlink(missing_ok=True)
+            return
         if taken[0] != 0 or len(fields) != 4:
             raise OrkestraError(EX_FAILED, f"what is in {self.workspace} cannot be taken: {taken[2]}")
         tree, count, _, own = fields

@@ -99,22 +99,3 @@ def for_pull_request(
         description=clean(description).strip(),
         riders=riders,
     )
-
-
-class Redactor:
-    """Replaces known secrets in whatever is about to leave."""
-
-    def __init__(self, values: list[str]) -> None:
-        self._values = sorted({value for value in values if len(value) >= 8}, key=len, reverse=True)
-
-    def __call__(self, text: str) -> str:
-        for value in self._values:
-            if value in text:
-                text = text.replace(value, "[redacted]")
-        return text
-
-    def lines(self) -> bytes:
-        """For ORKESTRA_SECRETS_FILE: one literal value a line."""
-        return "".join(
-            f"{line}\n" for value in self._values for line in value.splitlines() if len(line) >= 8
-        ).encode()

@@ -118,7 +118,7 @@ class Review:
         extracts = {member: run.agents.get(member).extract for member in agents}
         cast, absent = ballots.read(folder, work.vote, run.redact, extracts)
         shutil.rmtree(work.place.folder / tickets.BALLOTS, ignore_errors=True)
-        vote = committee.close_vote(work.vote, cast, absent)
+        vote = run.redact.deep(committee.close_vote(work.vote, cast, absent))
         work.vote = None
         votes.keep(work.folder, vote)
         run.event(

@@ -11,8 +11,8 @@ from . import files, journal, moments, pauses, project, queue, records, watch
 from .agents import Agents
 from .edits import Edits
 from .errors import EX_DATA, OrkestraError
+from .keys import Keys
 from .ledger import Ledger, numbers_in
-from .prompts import Redactor
 from .remote import Remote
 from .surroundings import Surroundings
 from .tasks import Task
@@ -28,8 +28,7 @@ class Run:
     def __init__(self, here: Surroundings) -> None:
         """Reads project, records, log and queue. Raises OrkestraError for whatever is wrong in them."""
         self.here = here
-        self.redact = Redactor(here.secret_values())
-        files.write_plain(here.secrets_file, self.redact.lines())
+        self.redact = Keys(here.secret_values(), here.secrets_file)
         head = here.git.commit(f"refs/heads/{here.branch}")
         if head is None:
             raise OrkestraError(
@@ -37,7 +36,7 @@ class Run:
                 f"the project has no branch {here.branch!r}",
                 "name an existing branch in config/project.json",
             )
-        file = watch.QueueFile(here.checkout)
+        file = watch.QueueFile(here.checkout, self.redact)
         self.project = project.parse(here.project, *here.checkout.read(str(project.FILE)))
         self.branch = records.read_branch(here.git, head)
         self.ledger = Ledger(self.branch)
@@ -48,7 +47,7 @@ class Run:
         self.drafted = 0  # how often an outcome without a change was decided
         self._apart: set[int] = set()  # numbers that may come onto the branch after higher ones
         self._replay()
-        self.journal = journal.Journal(here.project / journal.FILE)
+        self.journal = journal.Journal(here.project / journal.FILE, self.redact.deep)
         self.queue = queue.Queue(file.first(), self.first_status)
         self.edits = Edits(self, file)
         self.works: dict[str, Any] = {}  # by task id: what is in workers' hands, to follow a rebuilt queue

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from . import files, moments, settings
+from . import files, keys, moments, settings
 from .checkout import Checkout
 from .errors import EX_CONFIG, OrkestraError
 from .objects import Objects
@@ -58,5 +58,5 @@ class Surroundings:
             raise files.cannot_write(folder, error) from None
 
     def secret_values(self) -> list[str]:
-        """Values of the keys file that are long enough to be secrets and not to be addresses."""
-        return [value for name, value in self.keys.items() if len(value) >= 8 and not name.endswith("_URL")]
+        """Values of the keys file that are secret."""
+        return keys.of_settings(self.keys)

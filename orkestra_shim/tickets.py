@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import committee, files, prompts, shares
-from .agents import Agent, Agents
+from .agents import Agent
 from .plumbing import DIFF
 from .tasks import DEFAULT_TIMEOUT
 from .work import Place
@@ -46,7 +46,7 @@ def for_task(run: Run, work: Work) -> None:
         "inputs": raw.get("inputs") or [],
         "binds": shares.triples(work.place, run.project.share),
     }
-    _write(work.place, run.agents.get(work.agent), run.agents, plain, lists, exchange)
+    _write(run, work.place, run.agents.get(work.agent), plain, lists, exchange)
     files.write_plain(work.folder / "prompt.md", exchange["prompt.md"], 0o644)
 
 
@@ -64,14 +64,16 @@ def _task_exchange(run: Run, work: Work, check: str) -> Exchange:
     )
     exchange: Exchange = {
         "prompt.md": run.redact(prompt),
-        "task.json": json.dumps(task.raw, ensure_ascii=False, indent=2).encode("utf-8", "replace"),
+        "task.json": json.dumps(run.redact.deep(task.raw), ensure_ascii=False, indent=2).encode(
+            "utf-8", "replace"
+        ),
     }
     if run.agents.get(work.agent).kind == "shell":
         exchange["command"] = task.command
     if feedback:
         exchange["feedback.md"] = run.redact(feedback)
     if previous is not None:
-        exchange["previous.patch"] = previous
+        exchange["previous.patch"] = run.redact.bytes(previous)
     return exchange
 
 
@@ -107,11 +109,11 @@ def for_ballot(run: Run, work: Work, vote: Path, member: str, diff: bytes) -> Pa
     files.write_plain(files.make_below(vote, member) / "prompt.md", prompt, 0o644)
     exchange: Exchange = {
         "prompt.md": prompt,
-        "diff.patch": diff,
+        "diff.patch": run.redact.bytes(diff),
         "schema.json": json.dumps(committee.BALLOT_SCHEMA),
     }
     plain = {"timeout": str(timeout)}
-    _write(place, run.agents.get(member), run.agents, plain, {"binds": []}, exchange)
+    _write(run, place, run.agents.get(member), plain, {"binds": []}, exchange)
     return place.folder
 
 
@@ -124,9 +126,9 @@ def nul(items: Iterable[str]) -> str:
 
 
 def _write(
+    run: Run,
     place: Place,
     agent: Agent,
-    agents: Agents,
     plain: Mapping[str, str],
     lists: Mapping[str, Iterable[str]],
     exchange: Exchange,
@@ -138,8 +140,8 @@ def _write(
     (folder / "exchange").mkdir(mode=0o700)
     texts = {"agent": agent.name, "adapter": agent.adapter, "base-mode": agent.revises, **plain}
     own = {
-        "env": [f"{name}={value}" for name, value in agents.environment(agent).items()],
-        "credentials": _credentials(agent),
+        "env": [f"{name}={value}" for name, value in run.agents.environment(agent).items()],
+        "credentials": _credentials(run, agent),
         "tool-read": agent.read,
     }
     for name, items in {**own, **lists}.items():
@@ -153,11 +155,13 @@ def _write(
         files.write_plain(folder / "exchange" / name, content)
 
 
-def _credentials(agent: Agent) -> list[str]:
+def _credentials(run: Run, agent: Agent) -> list[str]:
+    """Pairs of what is copied and where to; the tokens in it are keys like any other from now on."""
     home = os.environ.get("HOME", "")
     pairs = []
     for name in agent.credentials:
         source = Path(home) / name
         if home and ".." not in Path(name).parts and not name.startswith("/") and source.is_file():
             pairs += [str(source), name]
+            run.redact.learn_login(source)
     return pairs

@@ -23,9 +23,9 @@ from typing import Any
 from . import canonical, changes, files, journal, project, queue, records, shares, tickets, wire
 from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
 from .findings import Report
+from .keys import Keys
 from .landed import Landed
 from .ledger import Ledger, numbers_in
-from .prompts import Redactor
 from .surroundings import Surroundings
 from .work import Place
 
@@ -173,7 +173,7 @@ class Undo:
         plan, outcome, objects = self.plan, self.plan["outcome"], self.here.objects
         name, ledger, base = self._draw()
         diff = (self.folder / "diff.patch").read_bytes()
-        redact = Redactor(self.here.secret_values())
+        redact = Keys(self.here.secret_values())
         check = (self.folder / "check").read_text(encoding="utf-8")
         log = files.read_bounded(self.folder / "check.log", 64 << 20) or b""
         told = {"check": redact(check), "exit": code, "log_sha256": canonical.sha256(log), "tree": tree}

@@ -8,6 +8,7 @@ import time
 from . import canonical, files, jsonfile, queue
 from .checkout import Checkout
 from .errors import EX_DATA, OrkestraError
+from .keys import Keys
 from .text import printable, word
 
 _Stamp = tuple[int, int, int]
@@ -17,9 +18,10 @@ EVERY = 1.0  # seconds between two looks when nothing else happens
 class QueueFile:
     """The version last read, and whether there is a newer one."""
 
-    def __init__(self, checkout: Checkout) -> None:
+    def __init__(self, checkout: Checkout, known: Keys) -> None:
         self.path = checkout.path / queue.FILE
         self._checkout = checkout
+        self._known = known
         self._seen: _Stamp | None = None
         self._looked = 0.0
         self._digest = ""
@@ -51,6 +53,7 @@ class QueueFile:
         self._digest = canonical.sha256(data)
         text = jsonfile.decode(data, queue.FILE)
         del data  # a queue of 100,000 tasks is 60 MB of text
+        self._known.need_none(text, queue.FILE)
         return queue.Document(text)
 
     def due(self) -> float:
@@ -78,6 +81,7 @@ class QueueFile:
         self._digest = digest
         text = jsonfile.decode(data, queue.FILE)
         del data
+        self._known.need_none(text, queue.FILE)
         return queue.Document(text)
 
     def wrote(self, digest: str) -> None:

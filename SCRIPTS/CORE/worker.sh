@@ -70,6 +70,10 @@ worker::take() {
   worker::workspace take "$BASE"
   # No fault of the agent's: its work stays in the workspace, and whoever has it next keeps it.
   ((STATUS != EX_CANNOT_WRITE)) || die "$EX_CANNOT_WRITE" "$WORKSPACE_WHY" "mend that, then start again: the work is kept"
+  if ((STATUS == EX_WITHHELD)); then
+    workspace::withhold "$WORKSPACE" "$ATTEMPT"
+    worker::disowns
+  fi
   ((STATUS == 0)) || return 0
   read -r TREE OWN <<<"$RESULT"
   if [[ $TREE == '=' ]]; then
@@ -119,11 +123,14 @@ worker::keep_workspace() {
   [[ -s $WORKSPACE/owner ]] || return 0
   IFS=$'\t' read -r task try base <"$WORKSPACE/owner"
   BASE=$base
+  ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$task/$try
+  redact::folder "$ATTEMPT"
   worker::take
-  if ((STATUS == 0)); then
+  if ((STATUS == EX_WITHHELD)); then
+    return
+  elif ((STATUS == 0)); then
     worker::base_tree
     if [[ $TREE != "$BASE_TREE" || $OWN != - ]]; then
-      ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$task/$try
       mkdir -p -- "$ATTEMPT"
       worker::workspace measure "$ATTEMPT" "$base" "$TREE"
       worker::workspace keep "$task" "$try" "$base" "$TREE" "$OWN"
@@ -241,7 +248,16 @@ stage::work() {
   local verdict=("${STORE_REPLY[@]}")
   worker::take
   case ${verdict[0]} in
-    done) if ((STATUS == 0)); then NEXT=taken; else worker::fail "$WORKSPACE_WHY"; fi ;;
+    done)
+      if ((STATUS == 0)); then
+        NEXT=taken
+      elif ((STATUS == EX_WITHHELD)); then
+        store::ask gated "$EX_FAILED"
+        worker::fail "${STORE_REPLY[1]}"
+      else
+        worker::fail "$WORKSPACE_WHY"
+      fi
+      ;;
     failed) worker::fail "${verdict[1]}" ;;
     *) # limited, unavailable: not an attempt; the store has put the task back
       worker::let_go
@@ -351,11 +367,7 @@ worker::as_gated() {
       worker::tell "needs a person: ${GATED[1]}"
       NEXT=''
       ;;
-    *)
-      # It may have been refused for a key in it: what is kept in the logs does not hold it.
-      [[ ! -s ${ORKESTRA_SECRETS_FILE:-} ]] || "$ORKESTRA_SCRIPTS/SAFETY/redact.sh" "$ATTEMPT/diff.patch"
-      worker::fail "${GATED[1]}"
-      ;;
+    *) worker::fail "${GATED[1]}" ;;
   esac
 }
 
@@ -402,6 +414,7 @@ worker::revise() {
   worker::end_turn
   worker::tell 'sent back by the reviewers, with reasons'
   worker::keep
+  redact::folder "$ATTEMPT"
   # What is kept is not what the next try leaves.
   TRY=$try TREE='' FILES=0 PATCH_ID='' OWN=-
   ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$TASK/$TRY
@@ -585,6 +598,7 @@ worker::do_task() {
     "stage::$NEXT"
   done
   worker::end_turn
+  redact::folder "$ATTEMPT"
 }
 
 main() {

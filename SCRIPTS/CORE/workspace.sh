@@ -10,7 +10,8 @@
 #   W is the workspace's folder: git/ (our Git directory, which no agent sees), tree/ (the agent's), quarantine/.
 #   ATTEMPT is the attempt's folder: diff.patch and changes.raw are written there.
 #   PATCH-ID is `git patch-id --stable` of the change, `-` for an empty one.
-# Exit: 0; 1 a conflict (merge); 65 the agent's tree cannot be taken; 73 cannot write.
+# Exit: 0; 1 a conflict (merge); 65 the agent's tree cannot be taken; 73 cannot write; 79 there is a known key in it, and
+#   ATTEMPT has it in withheld.pack (take).
 # Environment: ORKESTRA_GIT_DIR ORKESTRA_BRANCH ORKESTRA_GRACE, and who commits: ORKESTRA_AUTHOR_NAME
 #   ORKESTRA_AUTHOR_EMAIL.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
@@ -40,6 +41,8 @@ main() {
         [[ $tree != '=' ]] || tree=$(git::project rev-parse --verify "$3^{tree}")
         workspace::measure "$1" "$2" "$3" "$tree"
         WORKSPACE_RESULT="$tree $WORKSPACE_RESULT $own"
+      elif ((WORKSPACE_STATUS == EX_WITHHELD)); then
+        workspace::withhold "$1" "$2"
       fi
       ;;
     measure)

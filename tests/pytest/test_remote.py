@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orkestra_shim import prompts
+from orkestra_shim import keys
 from orkestra_shim.proposals import branch_name
 from orkestra_shim.said import Said
 from store_client import Client, Project, Store, Worker, git
@@ -111,7 +111,7 @@ def test_without_the_settings_there_is_no_courier(tmp_path: Path) -> None:
 def test_the_words_of_others(tmp_path: Path, code: int, out: str, err: str, shown: str) -> None:
     (tmp_path / "out").write_bytes(out.encode())
     (tmp_path / "err").write_bytes(err.encode())
-    said = Said(tmp_path, prompts.Redactor(["key-of-mine-0123"]))
+    said = Said(tmp_path, keys.Keys(["key-of-mine-0123"]))
     assert said.why(code, "origin", "git push") == shown
 
 

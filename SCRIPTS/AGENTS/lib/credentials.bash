@@ -33,6 +33,9 @@ credentials::take_back() {
     [[ -f $keep/$index ]] || continue
     if is_plain_path "$home" "$target" && is_small_file "$home/$target" "$CREDENTIALS_LIMIT" \
       && ! cmp -s -- "$home/$target" "$keep/$index"; then
+      # Whatever becomes of it: a new token is a key like the old one.
+      # allow hot-path: only where a tool refreshed its login
+      [[ -z ${ORKESTRA_SECRETS_FILE:-} ]] || "$ORKESTRA_PYTHON" -m orkestra_shim.keys learn "$ORKESTRA_SECRETS_FILE" "$home/$target"
       "$ORKESTRA_SCRIPTS/AGENTS/keep-credential.sh" "${TICKET_CREDENTIALS[index]}" "$keep/$index" "$home/$target" || : # it has said why; the old one stays
     fi
   done

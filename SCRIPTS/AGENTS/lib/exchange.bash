@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # The folder through which we and an agent's adapter exchange files (ORKESTRA_ATTEMPT_DIR), and the output it leaves.
 
-use AGENTS/fresh
+use AGENTS/fresh SAFETY/redact
 
 readonly EXCHANGE_LIMIT=$((16 * 1024 * 1024))
 # What an adapter may leave: the result, or the tool's raw output for the adapter's .jq program.
@@ -14,20 +14,12 @@ exchange::fill() {
 }
 
 # exchange::collect EXCHANGE FOLDER: the adapter's results go to FOLDER. Links and special files are left behind, and so
-# is what is too large.
+# is what is too large. Known keys never stay in what we keep, whatever an agent printed.
 exchange::collect() {
   local name found=()
   for name in "${EXCHANGE_RESULTS[@]}"; do
     if is_small_file "$1/$name" "$EXCHANGE_LIMIT"; then found+=("$1/$name"); fi
   done
+  redact::files "$2/output.log" "${found[@]}"
   ((${#found[@]} == 0)) || cp --no-dereference --remove-destination -t "$2" -- "${found[@]}"
-  exchange::_redact "$2" "${found[@]##*/}"
-}
-
-# Known keys never stay in what we keep, whatever an agent printed.
-exchange::_redact() {
-  local folder=$1
-  shift
-  [[ -n ${ORKESTRA_SECRETS_FILE:-} && -s $ORKESTRA_SECRETS_FILE ]] || return 0
-  "$ORKESTRA_SCRIPTS/SAFETY/redact.sh" "$folder/output.log" "${@/#/$folder/}"
 }

@@ -43,6 +43,14 @@ git::workspace() {
     GIT_OBJECT_DIRECTORY=$ORKESTRA_GIT_DIR/objects git "${GIT_SETTINGS[@]}" --git-dir="$workspace/git" "$@"
 }
 
+# git::quarantine W ARG...: the same, with the objects that were taken from the tree and are not the project's yet.
+git::quarantine() {
+  local workspace=$1
+  shift
+  GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1 \
+    GIT_OBJECT_DIRECTORY=$workspace/quarantine git "${GIT_SETTINGS[@]}" --git-dir="$workspace/git" "$@"
+}
+
 # git::checkout GIT_DIR WORK_TREE ARG...: in a person's checkout, with that person's own settings (line ends, LFS),
 # but still without hooks.
 git::checkout() {

@@ -10,8 +10,9 @@ readonly LOG_KEPT=3 # old files of each log: NAME.log.1 is the youngest
 # alone) nothing is written.
 log::write() {
   [[ -n ${ORKESTRA_LOGS:-} && -d $ORKESTRA_LOGS ]] || return 0
-  local message time
-  text::plain message "$2"
+  local message=$2 time
+  error::hide message
+  text::plain message "$message"
   TZ=UTC printf -v time '%(%Y-%m-%dT%H:%M:%SZ)T' -1
   printf '%s %-5s %s[%s] %s\n' "$time" "$1" "${ORKESTRA_PROJECT_NAME:-orkestra}" "$$" "$message" \
     >>"$ORKESTRA_LOGS/${3:-orchestrator}.log"
@@ -44,15 +45,17 @@ log::_larger() {
 # say MESSAGE: a line for people, on stdout, without control characters. A reader who has gone (`start | head`, a closed
 # terminal) is no reason to stop a night's work: the log has it all.
 say() {
-  local message
-  text::plain message "$1"
+  local message=$1
+  error::hide message
+  text::plain message "$message"
   printf '%s\n' "$message" 2>/dev/null || : # as above
 }
 
 # warn MESSAGE: a line for people on stderr, and in the log.
 warn() {
-  local message
-  text::plain message "$1"
+  local message=$1
+  error::hide message
+  text::plain message "$message"
   printf 'orkestra: %s\n' "$message" >&2 || : # as above
   log::write warn "$1"
 }

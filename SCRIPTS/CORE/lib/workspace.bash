@@ -5,7 +5,9 @@
 # taken from the tree and not yet checked). See the head of workspace.sh for what each function takes. None of them is a
 # process of its own: WORKSPACE_STATUS is how it ended, WORKSPACE_RESULT what it has to give, WORKSPACE_WHY why it failed.
 
-use log process git fresh keeper
+use log process git fresh keeper text
+# allow dependency-direction: what holds a key does not get into the project; what a key looks like stays in SAFETY
+use SAFETY/quarantine SAFETY/redact
 
 # shellcheck disable=SC2034  # the caller reads them
 WORKSPACE_STATUS=0 WORKSPACE_RESULT='' WORKSPACE_WHY=''
@@ -69,20 +71,54 @@ workspace::_forget() {
   fresh::remove "$1/tree" "$1/git" "$1/git.new" "$1/quarantine"
 }
 
+# Something was written, or every object is the project's already.
+workspace::_is_new() {
+  local new=("$1"/quarantine/[0-9a-f][0-9a-f] "$1"/quarantine/pack/*.pack)
+  [[ -e ${new[0]} || -e ${new[-1]} ]]
+}
+
+# workspace::_pack WORKSPACE BASE OBJECT...: the objects of OBJECT that BASE does not have.
+workspace::_pack() {
+  printf '%s\n' "${@:3}" "^$2" | git::quarantine "$1" pack-objects --quiet --revs --stdout --no-reuse-delta
+}
+
 # workspace::_promote WORKSPACE BASE OBJECT...: the objects of OBJECT that the project does not have yet go there, each
 # checked on the way. Its exit status says whether they could.
 workspace::_promote() {
-  local workspace=$1 base=$2 new=("$1"/quarantine/[0-9a-f][0-9a-f] "$1"/quarantine/pack/*.pack)
-  shift 2
-  # Nothing was written: every object is the project's already.
-  [[ -e ${new[0]} || -e ${new[-1]} ]] || return 0
-  printf '%s\n' "$@" "^$base" \
-    | GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_OBJECT_DIRECTORY=$workspace/quarantine \
-      git "${GIT_SETTINGS[@]}" --git-dir="$workspace/git" pack-objects --quiet --revs --stdout --no-reuse-delta \
-    | git::project unpack-objects --strict -q
+  workspace::_pack "$@" | git::project unpack-objects --strict -q
+}
+
+# workspace::withhold W ATTEMPT: what take refused for a key in it is kept outside of Git, for the user alone.
+workspace::withhold() {
+  local attempt=$2 look=$1/look evidence
+  [[ -d $attempt ]] || mkdir -p -- "$attempt"
+  mv -f -- "$look/withheld.pack" "$look/withheld.txt" "$attempt/"
+  text::escape evidence "$QUARANTINE_EVIDENCE"
+  printf 'secrets\trefuse\t%s\n' "$evidence" >"$attempt/gates.tsv"
+  # The next try gets to see what is left of it without the key, if that can be told from the rest.
+  if [[ -f $look/diff.patch ]]; then
+    redact::files "$look/diff.patch"
+    has_pieces "$look/diff.patch" || mv -f -- "$look/diff.patch" "$attempt/diff.patch"
+  fi
+  fresh::remove "$look"
+}
+
+workspace::_set_aside() {
+  local workspace=$1 base=$2 tree=$3 commit=$4 objects=() look=$1/look
+  [[ $tree == '=' ]] || objects+=("$tree")
+  [[ $commit == - ]] || objects+=("$commit")
+  (
+    umask 077
+    workspace::_pack "$workspace" "$base" "${objects[@]}" >"$look/withheld.pack"
+    printf '%s\n' "The work of this attempt holds a key, so that Git does not have it. withheld.pack has all of it:" \
+      "tree $tree, the agent's own last commit $commit (- is none), made on $base." \
+      "To look at it: git clone --mirror PROJECT COPY; git -C COPY unpack-objects <withheld.pack; git -C COPY ls-tree -r TREE" \
+      >"$look/withheld.txt"
+  )
 }
 
 # workspace::take W BASE: WORKSPACE_RESULT is `TREE AGENT-COMMIT`; TREE is `=` where nothing has changed since BASE.
+# WORKSPACE_STATUS is EX_WITHHELD where a known key is in it: workspace::withhold then says where it is kept.
 workspace::take() {
   local workspace=$1 base=$2 tree commit objects=() why
   keeper::ask "$workspace" take "$base"
@@ -103,8 +139,15 @@ workspace::take() {
     is_commit "$commit" || return 0
     objects+=("$commit")
   fi
-  # shellcheck disable=SC2310  # its status is what is asked for
-  if ((${#objects[@]} > 0)) && ! workspace::_promote "$workspace" "$base" "${objects[@]}" 2>"$workspace/promoted"; then
+  # shellcheck disable=SC2310  # predicates, and one whose status is what is asked for
+  if ((${#objects[@]} == 0)) || ! workspace::_is_new "$workspace"; then
+    workspace::_ends 0 "$tree $commit"
+    return
+  elif has_key "$workspace" "$base" "$tree" "$commit"; then
+    workspace::_set_aside "$workspace" "$base" "$tree" "$commit"
+    workspace::_ends "$EX_WITHHELD" '' "a gate refused it: secrets: $QUARANTINE_EVIDENCE"
+    return
+  elif ! workspace::_promote "$workspace" "$base" "${objects[@]}" 2>"$workspace/promoted"; then
     why=$(<"$workspace/promoted")
     if [[ $why =~ $WORKSPACE_DISK ]]; then
       workspace::_ends "$EX_CANNOT_WRITE" '' "what the agent left cannot be written into $ORKESTRA_GIT_DIR/objects: ${BASH_REMATCH[0]}"

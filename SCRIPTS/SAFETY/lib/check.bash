@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034  # CHECK_ENDED is for the caller
 # A check in a workspace: what check.sh does, for a worker without a program start. See the head of check.sh.
 
-use process SAFETY/home SAFETY/binds SAFETY/limits
+use process SAFETY/home SAFETY/binds SAFETY/limits SAFETY/redact
 
 CHECK_ENDED='' # "took longer than 900 seconds", "printed more than ..."; empty: it came to its end by itself
 
@@ -27,6 +27,7 @@ check::run() {
     limits::run _ended "$_workspace" "$_log" "$_workspace/tree" "$_workspace/home" -- "$_seconds" \
       "${_options[@]}" "${BINDS_OPTIONS[@]}" -- bash --noprofile --norc -c "$_command"
     check::_why "$((EPOCHSECONDS - _started))"
+    redact::files "$_log"
   fi
   printf -v "$_var" '%s' "$_ended"
 }

@@ -1,69 +1,47 @@
 # shellcheck shell=bash
-# Known keys (ORKESTRA_SECRETS_FILE, one value a line) and what they look like when encoded.
+# Known keys, as a run has them: ORKESTRA_SECRETS_FILE and what stands beside it (orkestra_shim/keys.py says what).
 
-readonly SECRETS_SHORTEST=8 # a shorter value is no key, and would be found everywhere
-readonly SECRETS_WINDOW=16  # characters of Base64 that are looked for: encoders break lines
-readonly SECRETS_STEP=4     # from one window to the next
+readonly SECRETS_LONGEST=8388608 # bytes of squeezed text that are looked at in one piece
 
-SECRETS_VALUES=()
-
-# secrets::load: the values into SECRETS_VALUES. Returns 1 when there are none.
-secrets::load() {
-  local value
-  local -a lines=()
-  SECRETS_VALUES=()
-  [[ ! -s ${ORKESTRA_SECRETS_FILE:-} || -c $ORKESTRA_SECRETS_FILE ]] || mapfile -t lines <"$ORKESTRA_SECRETS_FILE"
-  for value in "${lines[@]}"; do
-    ((${#value} < SECRETS_SHORTEST)) || SECRETS_VALUES+=("$value")
-  done
-  ((${#SECRETS_VALUES[@]} > 0))
+# is_keyed: a key is known.
+is_keyed() {
+  [[ -s ${ORKESTRA_SECRETS_FILE:-} && ! -c $ORKESTRA_SECRETS_FILE ]] || return 1
+  [[ -r $ORKESTRA_SECRETS_FILE.forms && -r $ORKESTRA_SECRETS_FILE.squeezed ]] \
+    || die "$EX_INTERNAL" "what known keys look like is not known: $ORKESTRA_SECRETS_FILE.forms is missing"
 }
 
-# secrets::forms VAR: a file with every form of every value, one a line, for grep -F -f. It stands beside the values
-# and is made anew when they are newer.
-secrets::forms() {
-  local _file=$ORKESTRA_SECRETS_FILE.forms _value
-  if [[ ! $_file -nt $ORKESTRA_SECRETS_FILE ]]; then
-    (
-      umask 077
-      for _value in "${SECRETS_VALUES[@]}"; do
-        printf '%s\n' "$_value"
-        secrets::_base64 "$_value"
-      done >"$_file.$$"
-      mv -f -- "$_file.$$" "$_file"
-    )
-  fi
-  printf -v "$1" '%s' "$_file"
+# secrets::grep ARG...: grep's answer, 0 or 1. One that breaks ends this process: that is no answer.
+secrets::grep() {
+  local code=0
+  grep "$@" || code=$?
+  ((code <= 1)) || die "$EX_INTERNAL" "the search for keys broke (grep ended with $code)"
+  return "$code"
 }
 
-# What Base64 makes of VALUE wherever it stands in what is encoded: three alignments, without the characters that its
-# neighbours have a part in, in both alphabets.
-secrets::_base64() {
-  local before form cut tail
-  for before in 0 1 2; do
-    form=$(printf '%.*s%s' "$before" 'xx' "$1" | base64 -w 0)
-    cut=$((before == 0 ? 0 : before + 1))
-    tail=${form%%=*}
-    ((${#tail} == ${#form})) || tail=${tail%?}
-    secrets::_windows "${tail:cut}"
-  done
+# has_form FILE...: a known key stands in one of them, as it is or encoded.
+has_form() {
+  secrets::grep -qaF -f "$ORKESTRA_SECRETS_FILE.forms" -- "$@"
 }
 
-# The pieces of FORM that are looked for. The beginning is left out of a long one: a vendor's prefix is no secret.
-secrets::_windows() {
-  local form=$1 start=0 piece
-  ((${#form} < 2 * SECRETS_WINDOW)) || start=8
-  ((${#form} >= SECRETS_WINDOW)) || start=-1
-  for (( ; start >= 0 && start + SECRETS_WINDOW <= ${#form}; start += SECRETS_STEP)); do
-    secrets::_alphabets "${form:start:SECRETS_WINDOW}"
-  done
-  ((start >= 0)) || ((${#form} < SECRETS_SHORTEST)) || secrets::_alphabets "$form"
+# has_pieces FILE: a known key stands there, broken into several pieces by whatever is neither letter nor digit (NUL bytes
+# of UTF-16 among them), or encoded and so broken. FILE.squeezed is written on the way.
+has_pieces() {
+  local size found=1
+  [[ -s $ORKESTRA_SECRETS_FILE.squeezed ]] || return 1
+  LC_ALL=C tr -dc 0-9A-Za-z <"$1" >"$1.squeezed" || die "$EX_CANNOT_WRITE" "cannot write $1.squeezed"
+  size=$(stat -c %s -- "$1.squeezed") || die "$EX_INTERNAL" "$1.squeezed is gone"
+  ((size <= SECRETS_LONGEST)) || secrets::_fold "$1.squeezed"
+  ! secrets::grep -qaF -f "$ORKESTRA_SECRETS_FILE.squeezed" -- "$1.squeezed" || found=0
+  rm -f -- "$1.squeezed"
+  return "$found"
 }
 
-secrets::_alphabets() {
-  local piece=$1
-  printf '%s\n' "$piece"
-  [[ $piece == *[+/]* ]] || return 0
-  piece=${piece//+/-}
-  printf '%s\n' "${piece//\//_}"
+# grep has a line in memory as a whole: what is long becomes lines that overlap by half.
+secrets::_fold() {
+  # shellcheck disable=SC2312  # pipefail tells
+  {
+    fold -b -w "$SECRETS_LONGEST" -- "$1" && printf '\n' \
+      && tail -c "+$((SECRETS_LONGEST / 2))" -- "$1" | fold -b -w "$SECRETS_LONGEST"
+  } >"$1.lines" || die "$EX_CANNOT_WRITE" "cannot write $1.lines"
+  mv -f -- "$1.lines" "$1"
 }

@@ -162,7 +162,7 @@ a-task 2"
 }
 
 @test "a known key is not kept in what it printed" {
-  printf 'sk-very-secret-key\n' >"$ORKESTRA_SECRETS_FILE"
+  know sk-very-secret-key
   printf 'KEY=sk-very-secret-key\0' >"$T/env"
   spawn 'echo "key: $KEY."; echo "{\"text\": \"$KEY\"}" >"$ORKESTRA_ATTEMPT_DIR/result.json"'
   assert_status 0

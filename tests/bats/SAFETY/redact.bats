@@ -7,7 +7,7 @@ load ../helpers/common
 setup() {
   setup_place
   export ORKESTRA_SECRETS_FILE=$PLACE/secrets
-  printf '%s\n' 'sesame-open-1' 'sesame-open-1-and-longer' 'a.b*c[d]/e\f&g^$' 'short' >"$ORKESTRA_SECRETS_FILE"
+  know 'sesame-open-1' 'sesame-open-1-and-longer' 'a.b*c[d]/e\f&g^$' 'short'
 }
 
 redact() { "$SCRIPTS/SAFETY/redact.sh" "$@"; }
@@ -31,6 +31,20 @@ redact() { "$SCRIPTS/SAFETY/redact.sh" "$@"; }
   assert_equal "$(stat -c %a "$PLACE/b")" 640
   run find "$PLACE" -name '*redacted*'
   assert_equal "$output" ''
+}
+
+@test "encoded, it goes too; and in the middle of a line longer than any buffer" {
+  {
+    head -c 3000000 /dev/zero | tr '\0' x
+    printf 'sesame-open-1'
+    head -c 3000000 /dev/zero | tr '\0' x
+    printf '\n%s\n' "$(printf 'user:sesame-open-1' | base64)" "$(printf sesame-open-1 | rev)" 'a.b*c[d]\/e\\f&g^$'
+  } >"$PLACE/a"
+  redact "$PLACE/a"
+  run grep -caF '[redacted]' "$PLACE/a"
+  assert_equal "$output" 4
+  run grep -aF -f "$ORKESTRA_SECRETS_FILE.forms" "$PLACE/a"
+  assert_status 1
 }
 
 @test "other bytes stay as they are" {

@@ -21,8 +21,8 @@ setup() {
   mkdir "$A" "$T"
   : >"$T/allow-paths"
   : >"$T/check"
-  (umask 077 && echo "$KEY" >"$PLACE/secrets")
   export GIT_DIR=$PROJECT/.git ORKESTRA_SECRETS_FILE=$PLACE/secrets
+  know "$KEY"
 }
 
 # gates: what the working tree has become, judged. What Git itself would refuse to add is put into the index by hand.
@@ -186,6 +186,48 @@ raw_change() {
   judge
   gate secrets refuse
   assert_matches "$EVIDENCE" '^src/new:2: a known key'
+}
+
+@test "secrets: a known key reversed, in hexadecimal, in a URL, in pieces over lines and quotes, in a split name" {
+  local place hex bytes spaced
+  hex=$(printf '%s' "$KEY" | od -An -tx1 | tr -d ' \n')
+  bytes=$(printf '%s' "$KEY" | od -An -v -tx1 -w1 | sed 's/ *\(..\)/0x\1, /')
+  spaced=$(printf '%s' "$KEY" | fold -w 1 | tr '\n' ' ')
+  for place in reversed hex bytes lines quoted spaced name long; do
+    git -C "$PROJECT" read-tree "$BASE"
+    case $place in
+      reversed) stage 100644 src/new "$(printf '%s' "$KEY" | rev)" ;;
+      hex) stage 100644 src/new "$(fold -w 30 <<<"$hex")" ;;
+      bytes) stage 100644 src/new "$bytes" ;;
+      lines) stage 100644 src/new "${KEY:0:12}"$'\n'"${KEY:12}" ;;
+      quoted) stage 100644 src/new "key = \"${KEY:0:9}\" +"$'\n'"  '${KEY:9}'" ;;
+      spaced) stage 100644 src/new "$spaced" ;;
+      name) stage 100644 "src/${KEY:0:15}/${KEY:15}" x ;;
+      long) stage 100644 src/new "$(head -c 5000000 /dev/zero | tr '\0' a)${KEY:0:20} ${KEY:20}$(head -c 5000000 /dev/zero | tr '\0' b)" ;;
+    esac
+    judge
+    assert_status 1
+    gate secrets refuse
+    [[ $EVIDENCE == *'known key'* ]]
+    assert_file_lacks "$A/gates.tsv" "$KEY"
+  done
+  know "a key/with+odd&signs=?"
+  git read-tree "$BASE"
+  stage 100644 src/new 'https://host/?k=a%20key%2Fwith%2Bodd%26signs%3D%3F'
+  judge
+  gate secrets refuse
+  git read-tree "$BASE"
+  stage 100644 src/new 'a key that goes with other odd signs'
+  judge
+  gate secrets pass
+}
+
+@test "secrets: known keys whose forms are missing are a refusal, not a pass" {
+  rm "$PLACE/secrets.forms"
+  echo two >>src/a.txt
+  gates
+  assert_status 70
+  gate secrets refuse
 }
 
 @test "secrets: what was there before, and what goes away, is no finding" {

@@ -43,6 +43,12 @@ framework_python() {
   printf '%s\n' "${ORKESTRA_VENV:-$FRAMEWORK/.venv}/bin/python"
 }
 
+# know VALUE...: these are a run's known keys, in ORKESTRA_SECRETS_FILE and beside it.
+know() {
+  (umask 077 && printf '%s\n' "$@" >"$ORKESTRA_SECRETS_FILE")
+  (cd -- "$FRAMEWORK" && "$(framework_python)" -m orkestra_shim.keys write "$ORKESTRA_SECRETS_FILE")
+}
+
 # run_orkestra ARGS...: bats' `run` on the framework's command, without a terminal.
 run_orkestra() {
   run "$FRAMEWORK/bin/orkestra" "$@" </dev/null
