@@ -235,7 +235,8 @@ class Scene:
             one.wait()
         for pid in self.left():
             os.kill(pid, signal.SIGKILL)
-        shutil.rmtree(self.place.parent)
+        # A nest of folders may be too deep for a path.
+        subprocess.run(["rm", "-rf", "--", str(self.place.parent)], check=True)
 
     def left(self) -> list[int]:
         """Processes that an attack left behind: they carry our place in their command line."""
@@ -263,9 +264,11 @@ class Scene:
 
     def in_home(self) -> dict[str, bytes]:
         """The person's own files, byte for byte."""
-        home = self.place / "home"
-        found = [path for path in home.rglob("*") if ".cache" not in path.relative_to(home).parts]
-        return {str(path): path.read_bytes() for path in found if path.is_file()}
+        found = {}
+        for folder, folders, names in os.walk(self.place / "home"):
+            folders[:] = [name for name in folders if name != ".cache"]  # there the workspaces are
+            found |= {name: Path(name).read_bytes() for name in (f"{folder}/{one}" for one in names)}
+        return found
 
     # --- a run ---------------------------------------------------------------------------------------------
 
@@ -287,8 +290,13 @@ class _Run:
         self.scene, self.world, self.attacks = scene, world, attacks
         # Programs that vote may see a fault in what attackers leave; here it is for the rest to see one.
         settings = {"agents": ["holder"], "committee": {"reviewers": ["size"]}}
-        self.project = world.new(re.sub("[^a-z]+", "-", name), [], **settings)
+        self.project = world.new(re.sub("[^a-z]+", "-", name.lower()), [], **settings)
         holder = {"id": "holder", "agent": "holder", "priority": "critical"}
+        tests = self.project.path / "tests"
+        tests.mkdir()
+        (tests / "run.sh").write_text("test -s README.md\n")
+        self.project.git("add", "tests")
+        self.project.set(check="sh tests/run.sh")
         self.project.tasks([holder])
         self.end = time.monotonic() + BOUND
         self.victim = 0

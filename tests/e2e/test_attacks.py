@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from attacks import USER, Attack, Result, Scene, loot, printed, written
+from attacks import USER, Attack, Result, Scene, loot, on_branch, printed, ran, written
 from world import World
 
 
 def _on(scene: Scene) -> World:
-    scene.world.environment["ORKESTRA_SANDBOX"] = "required"
+    # The second is for those that make Git wait for ever.
+    scene.world.environment |= {"ORKESTRA_SANDBOX": "required", "ORKESTRA_TREE_SECONDS": "15"}
     return scene.world
 
 
@@ -29,9 +30,38 @@ def _off(scene: Scene) -> World:
     return world
 
 
+def _the_agents_git(scene: Scene) -> World:
+    """Git is run in the tree first, as anybody would run it there."""
+    ours = "  export GIT_OBJECT_DIRECTORY=$QUARANTINE\n"
+    theirs = '  git -C "$TREE" add --all >/dev/null 2>&1 </dev/null\n'
+    world = scene.without(edits={"SCRIPTS/CORE/tree-keeper.sh": (ours, theirs + ours)})
+    world.environment["ORKESTRA_SANDBOX"] = "off"
+    return world
+
+
+def _gits_own_checks(scene: Scene) -> World:
+    """Git is told not to mind names and objects, and no gate looks at the names."""
+    core = "SCRIPTS/CORE"
+    return scene.without(
+        "SCRIPTS/SAFETY/gates/scope",
+        edits={
+            f"{core}/lib/git.bash": (
+                "core.protectHFS=true\n  -c core.protectNTFS=true",
+                "core.protectNTFS=false",
+            ),
+            f"{core}/lib/workspace.bash": ("unpack-objects --strict", "unpack-objects"),
+            f"{core}/tree-keeper.sh": ("index-pack --strict", "index-pack"),
+        },
+    )
+
+
 # What an attack is about, and the framework without it.
 DEFENCES: dict[str, Callable[[Scene], World]] = {
     "the sandbox": _off,
+    "our own Git directory": _the_agents_git,
+    "Git's own checks": _gits_own_checks,
+    "the gate scope": lambda scene: scene.without("SCRIPTS/SAFETY/gates/scope"),
+    "the gate protected": lambda scene: scene.without("SCRIPTS/SAFETY/gates/protected"),
     "closed descriptors": lambda scene: scene.without(
         edits={"SCRIPTS/SAFETY/lib/sandbox.bash": ("    exec {fd}>&-\n", "    :\n")}
     ),
@@ -108,6 +138,51 @@ ATTACKS = [
     Attack("daemon", lambda result, attack: bool(result.left), "landed"),
     Attack("network-from-a-check", loot("network"), "the check failed", check="network"),
     Attack("descriptor", printed("reached /"), "nothing is open", without="closed descriptors"),
+    # --- Git ---
+    *(
+        Attack(name, ran, "landed: accepted", without="our own Git directory")
+        for name in ("hook", "fsmonitor", "filter", "include-path")
+    ),
+    Attack("nested-fsmonitor", ran, "scope: nest: a nested repository", without="our own Git directory"),
+    Attack("submodule-url", on_branch(".gitmodules"), r"scope: \.gitmodules: ", without="the gate scope"),
+    Attack(
+        "link-out-of-the-tree", on_branch("link"), "scope: link: a link that leads", without="the gate scope"
+    ),
+    Attack(
+        "git-folder-in-capitals",
+        on_branch("sub/.GIT/config"),
+        "cannot be taken: error: invalid path 'sub/.GIT/config'",
+        without="",  # Git refuses this one whatever it is told
+    ),
+    Attack(
+        "git-folder-with-a-dot",
+        on_branch("sub/.git ./config"),
+        "cannot be taken: error: invalid path 'sub/.git ./config'",
+        without="Git's own checks",
+    ),
+    Attack(
+        "malformed-object",
+        lambda result, attack: result.git("ls-tree", f"refs/orkestra/attempts/{attack}/1^").endswith(
+            "\t.git"
+        ),
+        "cannot be taken: error: object .*: hasDotgit",
+        without="Git's own checks",
+    ),
+    Attack("nest-of-folders", on_branch("x"), "the agent changed nothing", without=""),
+    Attack("fifo", on_branch(".gitignore.new"), "cannot be taken: it took longer than", without=""),
+    # --- what judges it ---
+    Attack(
+        "weaken-the-test",
+        lambda result, attack: result.project.file("tests/run.sh") == "exit 0\n",
+        "needs_human: .*tests/run.sh",
+        without="the gate protected",
+    ),
+    Attack(
+        "tool-settings-in-the-tree",
+        on_branch(".mcp.json"),
+        r"needs_human: .*\.claude/settings.json",
+        without="the gate protected",
+    ),
 ]
 
 
@@ -134,6 +209,8 @@ def scenes() -> Iterator[Callable[[str], Scene]]:
 
 
 def _applies(attack: Attack, user: str) -> bool:
+    if user and attack.without != "the sandbox":
+        return False  # what holds it has nothing to do with who runs it
     if attack.name == "kernel-settings" and not os.access("/proc/sys/kernel/core_pattern", os.W_OK):
         return False  # they are read-only on this machine anyway
     return not (attack.root_only and (user or os.geteuid() != 0))
@@ -165,6 +242,8 @@ def test_attack(scenes: Callable[[str], Scene], user: str, attack: Attack) -> No
     assert not defended.through[attack.name], outcome
     told = f"{outcome['decision']}: {outcome['why']}"
     assert re.search(attack.reason, told), told + "\n" + defended.logs(attack.name)[-2000:]
+    if not attack.without:
+        return
     # What it is about is what has kept it.
     undefended = _run(scene, attack.without)
     assert undefended.through[attack.name], undefended.logs(attack.name)[-2000:]
