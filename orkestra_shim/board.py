@@ -158,6 +158,8 @@ def _wait_for_merge(
     for name, state in states.items():
         told = state.waiting(document.tasks[document.positions[name]].raw)
         row = rows[name]
+        if told and state.proposal and state.proposal.get("url") and not state.proposal.get("closed"):
+            row["pull_request"] = state.proposal["url"]
         if (
             told
             and records.parse_id(told[2])[1] not in branch.outcomes

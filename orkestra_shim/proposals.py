@@ -78,7 +78,13 @@ class Proposals:
         return max(0.0, EVERY - (time.monotonic() - self._looked))
 
     def _open(self) -> dict[str, TaskState]:
-        return self.run.proposed()
+        """What waits; of a cancelled task only what is at the host already: it may still be merged."""
+        return {name: state for name, state in self.run.proposed().items() if not self._given_up(name, state)}
+
+    def _given_up(self, name: str, state: TaskState) -> bool:
+        task = self.run.queue.get(name)
+        opened = state.proposal and state.proposal.get("url")
+        return task is not None and task.status == "cancelled" and not opened
 
     # --- what to do ----------------------------------------------------------------------------------------
 

@@ -118,6 +118,8 @@ class TaskState:
             found = *records.decided(raw, draft), str(draft["id"])
         elif self.proposal:
             found = "needs_human", proposal_reason(self.proposal), str(self.proposal["outcome"])
+            if raw.get("status") == "cancelled":
+                found = "cancelled", str(raw.get("reason") or ""), found[2]
         return None if found is None or records.is_reopened(raw, {"id": found[2]}) else found
 
     def _settle(self, event: dict[str, Any]) -> None:

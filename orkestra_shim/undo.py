@@ -5,6 +5,7 @@
     python -m orkestra_shim.undo message FOLDER TREE
     python -m orkestra_shim.undo record  FOLDER TREE CHANGE PATCH-ID FILES CHECK-EXIT
     python -m orkestra_shim.undo said    FOLDER
+    python -m orkestra_shim.undo unpushed FOLDER EXIT
 
 The steps of SCRIPTS/CORE/undo.sh that read or write records. FOLDER keeps what one tells the next
 (plan.json) and the logs. From `message` on the caller holds the landing lock.
@@ -26,7 +27,10 @@ from .findings import Report
 from .keys import Keys
 from .landed import Landed
 from .ledger import Ledger, numbers_in
+from .said import Said
 from .surroundings import Surroundings
+from .taskstate import TaskState, proposal_reason
+from .text import word
 from .work import Place
 
 _KEPT = (records.VOTES, records.OUTCOMES, str(queue.FILE), str(project.FILE))
@@ -50,13 +54,9 @@ class Undo:
     def make(self, head: str, task: str, wanted: str) -> str:
         """Finds the outcome and its change; the reply is `AFTER-TREE BEFORE-TREE`."""
         settings = project.parse(self.here.project, *self.here.checkout.read(str(project.FILE)))
-        if settings.land == "pr":
-            raise OrkestraError(
-                EX_USAGE,
-                "this project lands by pull requests: its branch changes where they are merged",
-                "revert the pull request at the host",
-            )
         branch = records.read_branch(self.here.git, head)
+        if settings.land == "pr":
+            raise self._by_pull_request(branch, task, settings)
         outcome = _wanted(branch, task, wanted)
         landed = Landed(
             self.here.git, head, {str(one["id"]): one for one in branch.outcomes.values()}, Report()
@@ -82,15 +82,49 @@ class Undo:
             "before": before,
             "after": after,
             "outcome": outcome,
+            "remote": settings.remote,
             "built_on": self._built_on(branch, landed, outcome, set(paths)),
         }
         files.write_plain(self.folder / "plan.json", json.dumps(self.plan))
         place = Place(self.folder, self.here.workspaces / "undo", self.here.project)
+        files.write_plain(self.folder / "push-to", settings.remote if settings.push else "")
         files.write_plain(self.folder / "check", settings.check)
         files.write_plain(self.folder / "check-timeout", str(settings.check_timeout))
         files.write_plain(self.folder / "setup", settings.setup)
         files.write_plain(self.folder / "binds", tickets.nul(shares.triples(place, settings.share)))
         return f"{after} {before}"
+
+    def _by_pull_request(self, branch: records.Branch, task: str, settings: project.Project) -> OrkestraError:
+        """Where the branch is the host's, so is its undoing: what to do there, or before it is merged."""
+        state = TaskState()
+        url = ""
+        for event in journal.replay(self.here.project / journal.FILE, about=task):
+            state.apply(event)
+            url = str(event["url"]) if event["event"] == "pr-opened" else url
+        if state.proposal and branch.by_task.get(task, {}).get("id") != state.proposal["outcome"]:
+            return OrkestraError(
+                EX_USAGE,
+                f"nothing of {task} has landed: {proposal_reason(state.proposal)}",
+                f"orkestra task cancel {task} gives it up",
+            )
+        commit = _wanted(branch, task, "")["change"]["commit"]
+        return OrkestraError(
+            EX_USAGE,
+            f"this project lands by pull requests: {settings.branch} changes where they are merged",
+            f"revert {url or 'its pull request'} at the host; or propose the reverse: "
+            f"git switch -c undo-{task} && git revert {commit} && git push {settings.remote} undo-{task}",
+        )
+
+    def unpushed(self, code: int) -> str:
+        """Why it is not pushed; and how to do it by hand."""
+        remote, branch = self.plan["remote"], self.here.branch
+        why = Said(self.folder / "remote", Keys(self.here.secret_values())).why(code, remote, "git push")
+        folder = word(self.here.project)
+        pull = f"git -C {folder} pull --no-rebase {remote} {branch}, then " if "not here" in why else ""
+        return (
+            f"it is undone, and {branch} is not pushed to {remote}: {why}\n"
+            f"the next run pushes it; by hand: {pull}git -C {folder} push {remote} {branch}"
+        )
 
     def _built_on(
         self, branch: records.Branch, landed: Landed, outcome: Outcome, paths: set[str]
@@ -284,10 +318,19 @@ def _run(verb: str, words: list[str]) -> str:
         return undo.message(words[1])
     if verb == "record":
         return undo.record(words[1], words[2], words[3], words[4], wire.number(words[5]))
+    if verb == "unpushed":
+        return undo.unpushed(wire.number(words[1]))
     return undo.said()
 
 
-_VERBS = {"plan": (3, 4), "blocked": (1, 1), "message": (2, 2), "record": (6, 6), "said": (1, 1)}
+_VERBS = {
+    "plan": (3, 4),
+    "blocked": (1, 1),
+    "message": (2, 2),
+    "record": (6, 6),
+    "said": (1, 1),
+    "unpushed": (2, 2),
+}
 
 
 def main(words: list[str]) -> int:
@@ -304,7 +347,11 @@ def main(words: list[str]) -> int:
         print(error.lines(), file=sys.stderr)
         return error.code
     with contextlib.suppress(BrokenPipeError):
-        print("\n".join(map(printable, reply.split("\n"))) if words[0] in ("blocked", "said") else reply)
+        print(
+            "\n".join(map(printable, reply.split("\n")))
+            if words[0] in ("blocked", "said", "unpushed")
+            else reply
+        )
     return 0
 
 

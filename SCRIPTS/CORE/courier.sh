@@ -14,7 +14,7 @@
 #   ORKESTRA_REMOTE_TIMEOUT (seconds for one command), and whatever the user's own Git needs.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log process store git
+use log process store git away
 
 STATUS=0 FOLDER=''
 
@@ -22,49 +22,14 @@ courier::leave() {
   exit 143
 }
 
-# courier::away COMMAND...: runs it with the user's own settings and keys, within the time limit. It has no terminal, no
-# input and none of our descriptors, so that it can ask nobody anything and whatever it leaves behind (an agent for
-# keys, a shared connection) holds nothing of ours.
-# shellcheck disable=SC2034  # PROCESS_*: for process.bash
 courier::away() {
-  PROCESS_BUSY=1
-  courier::_become "$@" &
-  PROCESS_PID=$!
-  [[ -z $PROCESS_STOPPING ]] || process::stop TERM
-  process::wait STATUS
+  away::run STATUS "$FOLDER" "$@"
   [[ -z $PROCESS_STOPPING ]] || courier::leave
 }
 
-courier::_become() {
-  local fd
-  trap - ERR TERM INT HUP
-  exec </dev/null >"$FOLDER/out" 2>"$FOLDER/err"
-  for fd in /proc/self/fd/*; do
-    fd=${fd##*/}
-    [[ $fd != [012] && $fd =~ ^[0-9]+$ ]] || continue
-    exec {fd}>&-
-  done
-  export GIT_TERMINAL_PROMPT=0 GIT_ASKPASS='' SSH_ASKPASS_REQUIRE=never GCM_INTERACTIVE=never
-  export GH_PROMPT_DISABLED=1 GH_NO_UPDATE_NOTIFIER=1 NO_COLOR=1 LC_ALL=C
-  courier::_quiet_ssh
-  cd -- "$ORKESTRA_PROJECT"
-  exec setpriv --pdeathsig KILL -- setsid -- timeout --kill-after="$ORKESTRA_GRACE" "$ORKESTRA_REMOTE_TIMEOUT" \
-    setpriv --pdeathsig KILL -- "$@"
-}
-
-# OpenSSH is told to ask nothing; another program that the user has put in its place has no terminal to ask at.
-courier::_quiet_ssh() {
-  local command=${GIT_SSH_COMMAND:-}
-  [[ -z ${GIT_SSH:-} ]] || return 0
-  [[ -n $command ]] || command=$(git --git-dir="$ORKESTRA_GIT_DIR" config --get core.sshCommand) || command=ssh
-  [[ $command =~ ^([^ ]*/)?ssh( |$) ]] || return 0
-  export GIT_SSH_COMMAND="$command -o BatchMode=yes"
-}
-
 courier::push() {
-  local remote=$1 source=$2 ref=$3
-  courier::away git "${GIT_SETTINGS[@]}" -c push.recurseSubmodules=no -c push.followTags=false \
-    --git-dir="$ORKESTRA_GIT_DIR" push --porcelain --no-verify -- "$remote" "$source:$ref"
+  away::push STATUS "$FOLDER" "$@"
+  [[ -z $PROCESS_STOPPING ]] || courier::leave
 }
 
 courier::fetch() {

@@ -5,12 +5,12 @@
 #   --outcome ID  an earlier landing of the task than its last one
 #   --anyway      although the project's check fails without the change
 # Exit: 0; 1 it conflicts with what came after it, the check fails, or a person's edit is in the way: nothing was changed;
-#   64 65 73 78 as in the README's table; 130, 143 stopped.
+#   or it is undone, and not pushed though the project asks for it; 64 65 73 78 as in the README's table; 130, 143 stopped.
 #   It needs no run, and a run that goes on takes it in. What is checked is what lands: if the branch moves meanwhile it
 #   is done once more, and then in its turn to land, so that nothing can come between.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log context process git land
+use log context process git land lock away
 
 PROJECT='' TASK='' OUTCOME='' ANYWAY=''
 FOLDER='' WORKSPACE='' HEAD='' TREE='' FILES=0 PATCH_ID='' CHECK=0 NAME=''
@@ -174,6 +174,34 @@ undo::end() {
   [[ -z $RESULT ]] || say_lines "$RESULT"
 }
 
+# Where the branch is pushed after landings it is pushed after this one: by the run that goes on, or here.
+undo::push() {
+  local remote status
+  remote=$(<"$FOLDER/push-to")
+  [[ -n $remote ]] || return 0
+  lock::keep_runs_out
+  exec 9>&-
+  if [[ -z $LOCK_HELD ]]; then
+    say "the run that goes on pushes it to $remote"
+    return
+  fi
+  process::on_stop undo::not_pushed
+  mkdir -p -- "$FOLDER/remote"
+  away::push status "$FOLDER/remote" "$remote" "refs/heads/$ORKESTRA_BRANCH" "refs/heads/$ORKESTRA_BRANCH"
+  [[ -z $PROCESS_STOPPING ]] || undo::not_pushed
+  if ((status == 0)); then
+    say "pushed to $remote"
+    return
+  fi
+  RESULT=$("$ORKESTRA_PYTHON" -m orkestra_shim.undo unpushed "$FOLDER" "$status")
+  die "$EX_FAILED" "${RESULT%%$'\n'*}" "${RESULT#*$'\n'}"
+}
+
+undo::not_pushed() {
+  say 'stopped: it is undone, and not pushed'
+  exit 143
+}
+
 main() {
   undo::parse "$@"
   context::load "$PROJECT"
@@ -190,6 +218,7 @@ main() {
   undo::end_turn
   git::project update-ref -d refs/orkestra/undo
   undo::end
+  undo::push
 }
 
 main "$@"

@@ -289,3 +289,5 @@ def cancel(names: tuple[str, ...], wanted: str | None, why: str) -> None:
             + ("; its agent is being stopped, what was done is kept" if stopped else "")
             + (f"; {', '.join(waiting)} cannot be done without it" if waiting else "")
         )
+        if pull := after.rows[name].get("pull_request"):
+            say(f"  its pull request stays open, and counts if it is merged: close {pull}")

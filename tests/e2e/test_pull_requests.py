@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -363,6 +364,59 @@ def test_a_failed_task_that_no_record_holds_can_be_retried(world: World) -> None
     assert world.orkestra("task", "retry", "a", "--project", str(project.path)).returncode == 0
     project.start()
     assert host.branches() == ["orkestra/a"]
+
+
+def test_undo_names_the_way_where_the_branch_is_the_hosts(world: World) -> None:
+    project, host = make(world, task("a"))
+    project.start()
+    (pull,) = host.pulls()
+
+    def undo() -> str:
+        done = world.orkestra("undo", "a", "--project", str(project.path))
+        assert (done.returncode, done.stdout) == (64, ""), done.stdout
+        return done.stderr
+
+    said = undo()
+    assert f"waits for the merge of {pull['url']}" in said and "orkestra task cancel a gives it up" in said
+    host.merge("orkestra/a", "merge")
+    project.start()
+    said = undo()
+    assert "lands by pull requests" in said and f"revert {pull['url']} at the host" in said
+    # The way that is named works.
+    way = re.search(r"git revert ([0-9a-f]{40}) ", said)
+    assert way and project.file("a") == "a\n"
+    project.git("revert", "--no-edit", way[1])
+    assert project.file("a") is None
+    holds(project)
+
+
+def test_a_cancelled_task_is_not_proposed_and_what_is_open_is_named(world: World) -> None:
+    project, host = make(world, task("open"), task("failed"), task("next", depends_on=["open"]))
+    assert project.start("--only", "open").returncode == 1
+    (pull,) = host.pulls()
+    host.fail(1, "not now")
+    assert project.start("--only", "failed").returncode == 1
+    assert host.branches() == ["orkestra/open"]
+    host.mend()
+    for name, words in (("open", f"close {pull['url']}"), ("failed", "failed is cancelled\n")):
+        done = world.orkestra("task", "cancel", name, "--project", str(project.path), "--why", "not wanted")
+        assert done.returncode == 0 and words in done.stdout, done.stdout + done.stderr
+        assert ("pull request" in done.stdout) == (name == "open")
+    given_up = {"open": "cancelled", "failed": "cancelled", "next": "pending"}
+    for _ in range(2):
+        assert project.statuses() == given_up and reason(project, "open") == "not wanted"
+        done = project.start()
+        assert "waits for the merge" not in done.stdout, done.stdout
+    assert host.branches() == ["orkestra/open"], "a pull request of a cancelled task was opened"
+    # What a person merges all the same is what the branch says.
+    host.merge("orkestra/open", "merge")
+    project.start()
+    assert project.statuses()["open"] == "completed"
+    assert host.branches() == ["orkestra/open", "orkestra/next"]
+    # And what was given up before anybody saw it can be taken up again.
+    assert world.orkestra("task", "retry", "failed", "--project", str(project.path)).returncode == 0
+    project.start()
+    assert sorted(host.branches())[0].startswith("orkestra/failed"), host.branches()
 
 
 def test_staying_it_sees_a_merge_and_goes_on(world: World) -> None:

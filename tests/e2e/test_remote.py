@@ -216,6 +216,50 @@ def test_a_push_that_hangs_is_ended_in_time_and_leaves_no_process(world: World) 
     assert not processes(str(path))
 
 
+def test_what_is_undone_is_pushed_too(world: World) -> None:
+    """Without a run by undo itself, beside one by the run; and what is refused is said, and pushed later."""
+    tasks = [task(name, f"echo {name} >{name}") for name in ("a", "b", "c")]
+    project = world.new("undone", tasks, push=True)
+    path = bare(world, project)
+    assert project.start().returncode == 0
+    done = world.orkestra("undo", "a", "--project", "undone")
+    assert done.returncode == 0 and "pushed to origin" in done.stdout, done.stdout + done.stderr
+    assert head(path) == project.git("rev-parse", "main") and _files(path).count("a") == 0
+    # Refused: the undo stands.
+    hook(path, "echo 'GH006: Protected branch' >&2; exit 1")
+    before = head(path)
+    done = world.orkestra("undo", "b", "--project", "undone")
+    assert done.returncode == 1 and "undone as outcome-005" in done.stdout, done.stdout + done.stderr
+    assert "it is undone, and main is not pushed to origin" in done.stderr
+    assert "Protected branch" in done.stderr and "push origin main" in done.stderr
+    assert head(path) == before and "b" not in project.git("ls-tree", "--name-only", "main").splitlines()
+    (path / "hooks" / "pre-receive").unlink()
+    # Beside a run, which pushes what came before as well.
+    added = world.orkestra(
+        "task",
+        "add",
+        "d",
+        "--id",
+        "d",
+        "--command",
+        "until test -e go; do sleep 0.05; done; rm go; echo d >d",
+    )
+    assert added.returncode == 0
+    run = world.start_in_background("--project", str(project.path))
+    tree = _tree_of(world, "d")
+    done = world.orkestra("undo", "c", "--project", "undone")
+    assert done.returncode == 0 and "the run that goes on pushes it" in done.stdout, done.stdout + done.stderr
+    end = time.monotonic() + 60
+    while "c" in _files(path):
+        assert time.monotonic() < end and run.poll() is None
+        time.sleep(0.05)
+    (tree / "go").touch()
+    output, _ = run.communicate(timeout=100)
+    assert run.returncode == 0, output
+    assert head(path) == project.git("rev-parse", "main")
+    assert project.verify().returncode == 0
+
+
 def test_stopped_in_a_hanging_push(world: World) -> None:
     tasks = [task("a", "echo a >a"), task("b", "while ! test -e go; do sleep 0.05; done")]
     project = world.new("stopped", tasks, push=True)
