@@ -20,6 +20,7 @@ use log context process store git lock hear SAFETY/leftovers SAFETY/cgroup
 
 readonly EARLY_DEATH=5  # seconds: a worker that lived less long died at once
 readonly EARLY_DEATHS=3 # so many of them in a row end the run
+readonly DAY=86400      # seconds between two words of `once` about an environment that is not there
 readonly LOOK_ROUND=5   # seconds between two looks when nothing rings: a trap that came too late for `read` is run then
 
 ONLY=() UNTIL='' STAY='' ANYWAY='' QUIET=''
@@ -480,13 +481,32 @@ run::tell_to_end() {
   lock::await 20 || die "$EX_FAILED" "the run (process $LOCK_PID) does not end" "see what holds it: ps -fp $LOCK_PID"
 }
 
+# cron calls again and again. What has to be done before anything works is said once a day; in a terminal always.
+run::need_environment() {
+  local said status=0 last=0 file=${ORKESTRA_HOME:-${ORKESTRA_SCRIPTS%/*}}/CONFIG/RUNTIME/said/set-up
+  # shellcheck disable=SC2310  # it ends with die
+  said=$(context::python 2>&1) || status=$?
+  if ((status == 0)); then
+    context::python
+    [[ ! -e $file ]] || rm -f -- "$file"
+    return
+  fi
+  [[ ! -f $file ]] || read -r last <"$file" || : # half a line is no time
+  [[ $last =~ ^[0-9]{1,12}$ ]] || last=0
+  if [[ -t 2 ]] || ((EPOCHSECONDS - last >= DAY || last > EPOCHSECONDS)); then
+    printf '%s\n' "$said" >&2
+    (umask 077 && mkdir -p -- "${file%/*}" && printf '%s\n' "$EPOCHSECONDS" >"$file") 2>/dev/null || : # then it is said again
+  fi
+  exit "$status"
+}
+
 main() {
   local verb=${1:-}
   case $verb in
     start | stop) shift ;;
     once)
       shift
-      context::python
+      run::need_environment
       exec "$ORKESTRA_PYTHON" -m orkestra_shim.once "$@"
       ;;
     status)

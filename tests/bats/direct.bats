@@ -58,9 +58,36 @@ says() {
 
 @test "without an environment each says the one command that makes it" {
   local verb
-  for verb in start once 'once --all' stop status 'status --since yesterday'; do
+  for verb in start once stop status 'status --since yesterday'; do
     # shellcheck disable=SC2086  # two words
     says 69 CORE/orchestrator.sh $verb
     assert_output_has "do this once: $CLONE/bin/orkestra doctor"
   done
+}
+
+@test "without an environment once, which cron calls again and again, says it once a day" {
+  local said=$CLONE/CONFIG/RUNTIME/said/set-up
+  says 69 CORE/orchestrator.sh once --all
+  assert_output_has "do this once: $CLONE/bin/orkestra doctor"
+  run by_hand CORE/orchestrator.sh once --all
+  assert_status 69
+  assert_equal "$output" ''
+  # A terminal is always told.
+  local call
+  printf -v call '%q ' env -i PATH=/usr/bin:/bin "$CLONE/SCRIPTS/CORE/orchestrator.sh" once
+  SHELL=/bin/bash run script --quiet --return --command "$call" /dev/null
+  assert_status 69
+  assert_output_has 'do this once'
+  # A day later, and where the clock was ahead.
+  local at
+  for at in "$(($(date +%s) - 86400))" "$(($(date +%s) + 1000))" rubbish; do
+    printf '%s\n' "$at" >"$said"
+    says 69 CORE/orchestrator.sh once
+    assert_output_has 'do this once'
+  done
+  # Where it cannot be kept it is said again.
+  rm -r -- "$CLONE/CONFIG/RUNTIME"
+  touch -- "$CLONE/CONFIG/RUNTIME"
+  says 69 CORE/orchestrator.sh once
+  says 69 CORE/orchestrator.sh once
 }
