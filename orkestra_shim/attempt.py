@@ -72,6 +72,7 @@ class Attempts:
         One that was ended because it took too much (limit says of what) failed, whatever it says itself.
         """
         run, code = self.run, wire.number(code_text)
+        run.losses = 0
         folders = [work.folder, *([Path(exchange)] if exchange else [])]
         result = evidence.read_result(folders, run.agents.get(work.agent).extract, code)
         code = code if limit else result.exit_over(code)
@@ -136,6 +137,7 @@ class Attempts:
     def checked(self, work: Work, code_text: str, seconds: str, tree: str) -> Reply:
         """The check ended; its log is the evidence for exactly this tree."""
         command = (files.read_bounded(work.place.folder / "check", 1 << 20) or b"").decode("utf-8", "replace")
+        self.run.losses = 0
         log = files.read_bounded(work.folder / "check.log", 64 << 20) or b""
         told = {
             "check": self.run.redact(command),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from orkestra_shim import projects, repo, scripts, settings
 from orkestra_shim.errors import EX_OK, EX_UNAVAILABLE, OrkestraError
 from orkestra_shim.home import Home, scripts_folder
 from orkestra_shim.settings import Value
-from orkestra_shim.text import word
+from orkestra_shim.text import printable, word
 
 if TYPE_CHECKING:
     from orkestra_shim.mending import Item
@@ -61,6 +62,7 @@ def examine() -> list[Finding]:
     found.append(Finding("settings", GOOD, f"home {home.folder}"))
     found += [
         _sandbox(home, values),
+        *_launcher(home, values),
         *_limits(home, values),
         _keys(home),
         *_space(home, values),
@@ -163,6 +165,33 @@ def _sandbox(home: Home, values: dict[str, Value]) -> Finding:
     lines = [line.strip().removeprefix("orkestra: ") for line in said.splitlines() if line.strip()]
     cure = " ".join(lines[1:]) or "apt-get install bubblewrap"
     return Finding("sandbox", MISSING, lines[0] if lines else "bubblewrap does not work", cure)
+
+
+def _launcher(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
+    """Whether jobs can be started where agents and checks run elsewhere."""
+    words = values["ORKESTRA_LAUNCHER"].text.split()
+    if not words:
+        return
+    name = words[0]
+    try:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+            raise OrkestraError(EX_UNAVAILABLE, f"{printable(name)} cannot be the name of a launcher")
+        places = (home.config / "launchers" / name, scripts_folder(home.root) / "SAFETY" / "launchers" / name)
+        place = next((one for one in places if os.access(one, os.X_OK)), None)
+        if place is None:
+            raise OrkestraError(EX_UNAVAILABLE, f"there is no launcher {name}")
+        code, said = scripts.capture(home, values, str(place), ["probe"], 30.0)
+    except OrkestraError as error:
+        yield Finding("launcher", MISSING, error.message, "mend ORKESTRA_LAUNCHER in CONFIG/settings.env")
+        return
+    except Exception as error:  # as above
+        yield Finding("launcher", MISSING, f"its probe failed: {type(error).__name__}")
+        return
+    lines = [line.strip().removeprefix("orkestra: ") for line in said.splitlines() if line.strip()]
+    if code == 0:
+        yield Finding("launcher", GOOD, f"{name} can start jobs")
+    else:
+        yield Finding("launcher", MISSING, f"{name}: {' '.join(lines[:-1])}", lines[-1] if lines else "")
 
 
 def _limits(home: Home, values: dict[str, Value]) -> Iterator[Finding]:

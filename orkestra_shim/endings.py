@@ -1,7 +1,7 @@
 """How an attempt ends without landing, and the outcome that is written when it is the last.
 
 Attempts are counted here (agent failed or timed out, nothing changed, check, gate or committee said
-no). An interruption, a limit, the first revision and a conflict are not.
+no). An interruption, a lost job, a limit, the first revision and a conflict are not.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from .tasks import DEFAULT_ATTEMPTS
 from .text import clean
 from .work import Reply, Work
 
+LOSSES = 5  # jobs of a task that began and were lost one after the other, then a person is asked
 CONFLICTS = 3  # the agent mends a conflict so often, then a person is asked
 _WHY = 2000  # characters of a reason that are kept
 
@@ -63,6 +64,23 @@ class Endings:
         self.run.event("released", work.task.id, work.number, why=self.run.redact(why)[:600])
         self.put_back(work)
         return ()
+
+    def lost(self, work: Work, begun: str, why: str, commit: str) -> Reply:
+        """A job on another machine left no word of its end; what it was to judge is kept as `commit`.
+
+        Not an attempt. A task with which jobs are lost again and again once they have begun (--time and
+        --mem of a cluster end them so) is for a person; one whose jobs do not begin waits for the cluster.
+        """
+        run, state, why = self.run, self.run.state(work.task.id), self._reason(why)
+        kept = wire.object_id(commit) if commit else ""
+        run.event("lost", work.task.id, work.number, why=why, begun=begun == "1", commit=kept)
+        run.losses += 1
+        if state.died >= LOSSES:
+            person = f"{state.died} jobs of it were lost one after the other: {why}"
+            return self.person(work, f"{person} (see whether the launcher's limits are enough for it)")
+        delay = run.lost_again(work.task, state.losses)
+        self.put_back(work)
+        return (f"again in {delay:.0f} s" if delay else "again",)
 
     def held(self, work: Work, commit: str, paths: str) -> Reply:
         """A person's uncommitted edit is in the way: the finished work waits."""

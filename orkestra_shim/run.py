@@ -19,6 +19,8 @@ from .tasks import Task
 from .taskstate import TaskState
 
 HELD_AGAIN = 30.0  # seconds after which --stay tries again what waits for a person's edit
+LOSS_DELAY = 5.0  # seconds after the second job in a row that was lost
+MANY_LOSSES = 10  # so many in a row, of whatever tasks, count as one more of each
 LONGEST_DELAY = 300.0  # seconds that a failed task waits at most for its next attempt
 
 
@@ -54,6 +56,7 @@ class Run:
         self.draining = False
         self.until = moments.Deadline(here.until) if here.until else None
         self.held_tried: dict[str, float] = {}
+        self.losses = 0  # jobs that were lost since one came back
         self.later: list[tuple[float, str]] = []  # heap: when a task that failed may be tried again
         self.pauses = pauses.PauseFile(here.git.git_dir)
         self._only()
@@ -296,10 +299,19 @@ class Run:
 
     def retry_later(self, task: Task, failures: int) -> None:
         """Let a task that failed so many times wait for its next attempt."""
-        delay = min(self.project.retry_delay * 2.0 ** min(failures - 1, 30), LONGEST_DELAY)
-        if delay > 0:
+        self._wait(task, self.project.retry_delay * 2.0 ** min(failures - 1, 30))
+
+    def lost_again(self, task: Task, losses: int) -> float:
+        """Let a task whose jobs were lost so many times in a row wait; the seconds (none after the first)."""
+        count = max(losses - 1, self.losses // MANY_LOSSES)
+        return self._wait(task, LOSS_DELAY * 2.0 ** min(count - 1, 30) if count else 0)
+
+    def _wait(self, task: Task, seconds: float) -> float:
+        seconds = min(seconds, LONGEST_DELAY)
+        if seconds > 0:
             self.queue.hold(task, queue.LATER)
-            heapq.heappush(self.later, (moments.passed() + delay, task.id))
+            heapq.heappush(self.later, (moments.passed() + seconds, task.id))
+        return seconds
 
     def release_held(self) -> bool:
         """Let tasks that wait for a person's edit try once more; True when one may."""

@@ -68,6 +68,12 @@ def _folders(text: str, base: Path) -> str:
     return ":".join(os.path.abspath(base / expand(part)) for part in text.split(":") if part)
 
 
+def _words(text: str, _base: Path) -> str:
+    if _has_control(text):
+        raise ValueError("words with blanks between them")
+    return " ".join(text.split(" ")).strip()
+
+
 def _has_control(text: str) -> bool:
     return re.search(r"[\x00-\x1f\x7f]", text) is not None
 
@@ -81,6 +87,8 @@ _CHECKS: dict[str, Callable[[str, Path], str]] = {
     "ORKESTRA_DISK_LIMIT": _number(0, 999999),
     "ORKESTRA_PROCESSES_LIMIT": _number(0, 999999),
     "ORKESTRA_MEMORY_LIMIT": _number(0, 999999),
+    "ORKESTRA_LAUNCHER": _words,
+    "ORKESTRA_LAUNCHER_LEASE": _number(5, 3600),
     "ORKESTRA_SANDBOX": _choice("required", "auto", "off"),
     "ORKESTRA_SANDBOX_READ": _folders,
     "ORKESTRA_WORKSPACES_DIR": _folder,
@@ -104,6 +112,8 @@ def _default(key: str, home: Home) -> str:
         "ORKESTRA_DISK_LIMIT": "20480",
         "ORKESTRA_PROCESSES_LIMIT": "4096",
         "ORKESTRA_MEMORY_LIMIT": "0",
+        "ORKESTRA_LAUNCHER": "",
+        "ORKESTRA_LAUNCHER_LEASE": "180",
         "ORKESTRA_SANDBOX": "auto",
         "ORKESTRA_SANDBOX_READ": "",
         "ORKESTRA_WORKSPACES_DIR": "",

@@ -61,6 +61,7 @@ class Server(Loop):
             "conflict": (ends.conflict, 1, 2),
             "failed": (ends.fail, 1, 1),
             "released": (ends.released, 1, 1),
+            "lost": (ends.lost, 3, 3),
             "held": (ends.held, 2, 2),
             "draw": (lands.draw, 0, 0),
             "record": (lands.record, 6, 6),

@@ -16,6 +16,8 @@ class TaskState:
     failures: int = 0
     revisions: int = 0
     conflicts: int = 0
+    losses: int = 0  # jobs on other machines that were lost one after the other
+    died: int = 0  # those of them that had begun
     why: str = ""  # why the last try was not taken
     detail: str = ""  # the evidence of it
     previous: int = 0  # the try whose diff is handed over after a conflict
@@ -44,12 +46,19 @@ class TaskState:
             self.kept = ""
         self.waits = ""
 
+    def _lost(self, event: dict[str, Any]) -> None:
+        self.losses += 1
+        self.died += bool(event.get("begun"))
+        self.kept = str(event.get("commit", ""))
+
     def _worked(self, event: dict[str, Any]) -> None:
+        self.losses = self.died = 0
         for key in self.cost:
             if isinstance(event.get(key), int):
                 self.cost[key] += event[key]
 
     def _checked(self, event: dict[str, Any]) -> None:
+        self.losses = self.died = 0
         if isinstance(event.get("seconds"), int):
             self.cost["seconds"] += event["seconds"]
 

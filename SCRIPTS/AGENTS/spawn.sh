@@ -9,9 +9,10 @@
 #
 # The agent sees the system, its tree, a fresh HOME with its own credentials in it, and ORKESTRA_ATTEMPT_DIR (made from
 # TICKET/exchange). It dies with this process. TERM is passed on; what was refreshed is kept, then this ends with 143.
-# One that takes more than it may (SAFETY/lib/limits.bash) is ended; stdout gets one line that says of what.
+# One that takes more than it may (SAFETY/lib/limits.bash) is ended; stdout gets one line that says of what. Of a job
+# that was lost on another machine (SAFETY/lib/launcher.bash) it gets `BEGUN TAB WHY`, BEGUN being 1 or 0.
 #
-# Exit: 0 done; 64 wrong usage; 65 bad output or ticket; 69 not installed; 75 limited; 77 not logged in; 78 no sandbox
+# Exit: 0 done; 64 wrong usage; 65 bad output or ticket; 69 not installed; 74 lost; 75 limited; 77 not logged in; 78 no sandbox
 # where one is required; 124 timed out; 143 stopped; others failed. An exit of 0 is what the tool says, not the verdict:
 # that is read from its output (the adapter's .jq program) and from the tree.
 # shellcheck source=../CORE/lib/boot.bash
@@ -74,7 +75,11 @@ spawn::run() {
   trap '' TERM INT HUP
   credentials::take_back "$SPAWN_HOME" "$SPAWN_PRIVATE/credentials"
   exchange::collect "$SPAWN_EXCHANGE" "$SPAWN_OUT"
-  [[ -z $LIMITS_REASON || $SPAWN_CODE == 143 ]] || printf '%s\n' "$LIMITS_REASON"
+  if [[ -n $LIMITS_LOST ]]; then
+    printf '%s\t%s\n' "$LIMITS_BEGUN" "$LIMITS_LOST"
+  elif [[ -n $LIMITS_REASON && $SPAWN_CODE != 143 ]]; then
+    printf '%s\n' "$LIMITS_REASON"
+  fi
   exit "$SPAWN_CODE"
 }
 
@@ -118,7 +123,6 @@ spawn::environment() {
 
 # spawn::start CWD: the agent's life. SPAWN_CODE is how it ended, in the words of the adapter contract.
 spawn::start() {
-  local begun=$SECONDS
   sight::adapter
   # Our umask is for what holds keys; the agent's files are ordinary ones.
   umask 022
@@ -126,7 +130,7 @@ spawn::start() {
     -- "${TICKET[timeout]}" "${SIGHT[@]}" --rw "$SPAWN_EXCHANGE" --home "$SPAWN_HOME" --chdir "$1" --net \
     --env "$SPAWN_PRIVATE/env" --stdin "$SPAWN_EXCHANGE/prompt.md" -- "${TICKET[adapter]}" "$SPAWN_VERB"
   umask 077
-  spawn::verdict "$((SECONDS - begun))"
+  spawn::verdict "$LIMITS_TOOK"
 }
 
 spawn::stopped() {
@@ -137,6 +141,10 @@ spawn::stopped() {
 spawn::verdict() {
   if [[ -n $PROCESS_STOPPING ]]; then
     SPAWN_CODE=143
+    return
+  fi
+  if [[ -n $LIMITS_LOST ]]; then
+    SPAWN_CODE=$EX_LOST
     return
   fi
   if [[ -n $LIMITS_REASON ]]; then

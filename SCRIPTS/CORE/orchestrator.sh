@@ -16,19 +16,20 @@
 #   The file is long so that a run's life, and above all its end, stands in one place.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log context process store git lock hear SAFETY/leftovers SAFETY/cgroup
+use log context process store git lock hear SAFETY/leftovers SAFETY/cgroup SAFETY/limits SAFETY/launcher
 
-readonly EARLY_DEATH=5  # seconds: a worker that lived less long died at once
-readonly EARLY_DEATHS=3 # so many of them in a row end the run
-readonly DAY=86400      # seconds between two words of `once` about an environment that is not there
-readonly LOOK_ROUND=5   # seconds between two looks when nothing rings: a trap that came too late for `read` is run then
+readonly EARLY_DEATH=5    # seconds: a worker that lived less long died at once
+readonly EARLY_DEATHS=3   # so many of them in a row end the run
+readonly LOST_BASELINES=3 # so many jobs of the first check are lost, and the run ends
+readonly DAY=86400        # seconds between two words of `once` about an environment that is not there
+readonly LOOK_ROUND=5     # seconds between two looks when nothing rings: a trap that came too late for `read` is run then
 
 ONLY=() UNTIL='' STAY='' ANYWAY='' QUIET=''
 PROJECT='' WORKERS='' REMOTE=''
 STORE_PID='' MONITOR_PID='' COURIER_PID='' STOP_SIGNAL='' DRAINED='' INTERRUPTIBLE='' BELL=''
 # Workers by the number of their life, which the store rings with when the worker is gone.
 declare -A PID_OF=() WORKER_OF=() BORN=()
-LIVES=0 DEATHS=0 WORKER_STATUS=0 NOW=0 PATIENCE=0
+BASELINES=0 LIVES=0 DEATHS=0 WORKER_STATUS=0 NOW=0 PATIENCE=0
 
 run::parse() {
   while (($# > 0)); do
@@ -68,6 +69,7 @@ run::start() {
   [[ -n $LOCK_HELD ]] || run::held
   run::folders
   run::look_at_sandbox
+  run::look_at_launcher
   trap 'run::told 15' TERM HUP
   trap 'run::told 2' INT
   trap run::last EXIT
@@ -122,6 +124,17 @@ run::look_at_sandbox() {
   ((status == EX_UNAVAILABLE)) || die "$status" "${why#orkestra: }"
   [[ $ORKESTRA_SANDBOX == auto ]] || die "$EX_CONFIG" "ORKESTRA_SANDBOX is required, and ${why#orkestra: }"
   warn "agents run without a sandbox: ${why#orkestra: }"
+}
+
+# The nodes are looked at anew, and what had to be left of folders that a node nobody reached could write to goes.
+run::look_at_launcher() {
+  [[ -n ${ORKESTRA_LAUNCHER:-} ]] || return 0
+  local why status=0
+  launcher::resolve
+  why=$("$LAUNCHER_FILE" probe 2>&1) || status=$?
+  ((status == 0)) || die "$EX_UNAVAILABLE" "${ORKESTRA_LAUNCHER%% *} cannot start jobs: ${why#orkestra: }"
+  fresh::remove "$ORKESTRA_WORKSPACES/nodes"
+  launcher::forget "$ORKESTRA_WORKSPACES/apart"
 }
 
 # What keeps an eye on this run holds nothing of it, neither its lock nor whoever reads its output; no run depends on it.
@@ -184,6 +197,10 @@ run::baseline() {
   [[ -z $STOP_SIGNAL ]] || exit "$STOP_SIGNAL"
   if ((status != 0)); then
     said=$(<"$workspace/result")
+    if [[ $said == 'was lost: '* ]]; then
+      run::baseline_lost "the setup of a workspace $said"
+      return
+    fi
     die "$EX_CONFIG" "the setup of a workspace ${said:-failed (exit $status)}: see ${log%/*}/setup-w0.log" \
       'mend "setup" in config/project.json, or what it needs, then start again'
   fi
@@ -193,6 +210,10 @@ run::baseline() {
   [[ -z $STOP_SIGNAL ]] || exit "$STOP_SIGNAL"
   ((status != 0)) || return 0
   said=$(<"$workspace/result")
+  if [[ $said == 'was lost: '* ]]; then
+    run::baseline_lost "the project's check $said"
+    return
+  fi
   said=${said:-exit $status}
   if [[ -n $ANYWAY ]]; then
     warn "the project's check fails on the branch as it is ($said): going on, as asked"
@@ -243,6 +264,13 @@ run::work() {
     run::listen
   done
   run::end_courier
+}
+
+# A job that got lost says nothing about the branch. If that is how it is here, it is better known before the work.
+run::baseline_lost() {
+  ((++BASELINES < LOST_BASELINES)) || die "$EX_UNAVAILABLE" "$1" "see whether jobs can be run so: $ORKESTRA_LAUNCHER hostname"
+  warn "$1: again"
+  run::baseline
 }
 
 run::paused() {
@@ -461,6 +489,8 @@ run::stop() {
   lock::forget_holder
   leftovers::end_of_any "$ORKESTRA_WORKSPACES" now
   cgroup::sweep
+  local workspace
+  for workspace in "$ORKESTRA_WORKSPACES"/w*; do launcher::fence "$workspace"; done
   say "${said:-no run is going on in $ORKESTRA_PROJECT_NAME}"
 }
 

@@ -12,7 +12,7 @@
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use log process store git workspace land
 # allow dependency-direction: the worker goes through every room
-use SAFETY/check SAFETY/furnish SAFETY/limits SAFETY/leftovers SAFETY/validate SAFETY/gates COMMITTEE/vote
+use SAFETY/check SAFETY/furnish SAFETY/limits SAFETY/launcher SAFETY/leftovers SAFETY/validate SAFETY/gates COMMITTEE/vote
 
 WORKSPACE='' TICKET='' ATTEMPT=''
 TASK='' TRY='' AGENT='' # the attempt
@@ -175,6 +175,22 @@ worker::fail() {
   NEXT=''
 }
 
+# worker::lost BEGUN WHY: the job on another machine left no word of its end. Not an attempt: what was only to be judged is
+# kept and judged again, else the agent does it again.
+worker::lost() {
+  local begun=$1 why=$2
+  worker::end_turn
+  KEPT=''
+  if [[ -n $TREE && $FILES != 0 ]]; then worker::keep; else worker::let_go; fi
+  workspace::apart "$WORKSPACE"
+  store::ask lost "$begun" "$why" "$KEPT"
+  case ${STORE_REPLY[0]} in
+    person) worker::tell "needs a person: ${STORE_REPLY[1]}" ;;
+    *) worker::tell "${STORE_REPLY[0]}: its job was lost: $why" ;;
+  esac
+  NEXT=''
+}
+
 # --- stages -----------------------------------------------------------------------------------------------------
 
 stage::prepare() {
@@ -186,6 +202,7 @@ stage::prepare() {
       "${WORKSPACE_WHY:-see the space left on its disk}"
   fi
   worker::furnish
+  [[ -z $LIMITS_LOST ]] || return 0
   worker::owns
   store::ask base "$BASE"
   BASE_TREE=${STORE_REPLY[0]} BASE_OF_TREE=$BASE
@@ -200,6 +217,10 @@ worker::furnish() {
   furnish::run STATUS "$WORKSPACE" "$BASE" "$ORKESTRA_RUNTIME/setup" "$log" "$seconds"
   [[ -z $PROCESS_STOPPING ]] || worker::leave
   ((STATUS != 0)) || return 0
+  if [[ -n $LIMITS_LOST ]]; then
+    worker::lost "$LIMITS_BEGUN" "$LIMITS_LOST"
+    return
+  fi
   store::ask released "the setup of the workspace $FURNISH_SAID"
   die "$EX_CONFIG" "the setup of a workspace $FURNISH_SAID: see $log" \
     'mend "setup" in config/project.json, or what it needs, then start again'
@@ -211,6 +232,7 @@ stage::resume() {
   base=$(git::project rev-parse --verify "$FROM^1")
   tree=$(git::project rev-parse --verify "$FROM^{tree}")
   stage::prepare
+  [[ -z $LIMITS_LOST ]] || return 0
   worker::merge "$base" "$tree" "$BASE"
   [[ -z $MERGED ]] || NEXT=measure
 }
@@ -226,6 +248,7 @@ stage::from() {
   base=$(git::project rev-parse --verify "$FROM^1")
   tree=$(git::project rev-parse --verify "$FROM^{tree}")
   stage::prepare
+  [[ -z $LIMITS_LOST ]] || return 0
   worker::workspace merge "$base" "$tree" "$BASE"
   ((STATUS == 0)) || store::ask unmergeable "$RESULT"
 }
@@ -244,6 +267,10 @@ stage::work() {
     return
   fi
   worker::step_result "$ORKESTRA_SCRIPTS/AGENTS/spawn.sh" work "$WORKSPACE" "$TICKET" "$ATTEMPT"
+  if ((STATUS == EX_LOST)); then
+    worker::lost "${RESULT%%$'\t'*}" "${RESULT#*$'\t'}"
+    return
+  fi
   store::ask worked "$STATUS" "$((SECONDS - STARTED))" "$WORKSPACE/exchange" "$RESULT"
   local verdict=("${STORE_REPLY[@]}")
   worker::take
@@ -316,7 +343,8 @@ stage::measure() {
   NEXT=check
 }
 
-# The check on the tree in the workspace; CHECK_STATUS is its exit status, CHECK_SAID how it ended, in words.
+# The check on the tree in the workspace; CHECK_STATUS is its exit status, CHECK_SAID how it ended, in words. Where
+# LIMITS_LOST is not empty nothing is known, and the task is no longer in our hands.
 CHECK_STATUS=0 CHECK_SAID=''
 worker::check() {
   local seconds
@@ -324,17 +352,23 @@ worker::check() {
   STARTED=$SECONDS
   check::run CHECK_STATUS "$WORKSPACE" "$TICKET/check" "$ATTEMPT/check.log" "$seconds"
   [[ -z $PROCESS_STOPPING ]] || worker::leave
+  if [[ -n $LIMITS_LOST ]]; then
+    worker::lost "$LIMITS_BEGUN" "$LIMITS_LOST"
+    return
+  fi
   CHECK_SAID="the check ${CHECK_ENDED:-failed (exit $CHECK_STATUS)}"
   store::ask checked "$CHECK_STATUS" "$((SECONDS - STARTED))" "$TREE"
 }
 
 stage::check() {
   worker::check
+  [[ -z $LIMITS_LOST ]] || return 0
   if ((CHECK_STATUS == 0)); then NEXT=gates; else worker::fail "$CHECK_SAID"; fi
 }
 
 stage::check_empty() {
   worker::check
+  [[ -z $LIMITS_LOST ]] || return 0
   if ((CHECK_STATUS != 0)); then
     worker::fail "$CHECK_SAID"
     return
@@ -455,6 +489,7 @@ worker::rebase() {
   [[ -n $MERGED ]] || return 0
   stage::measure
   worker::check
+  [[ -z $LIMITS_LOST ]] || return 0
   if ((CHECK_STATUS != 0)); then
     worker::conflict "on top of what landed meanwhile $CHECK_SAID"
     return
@@ -587,7 +622,7 @@ worker::do_task() {
   local mode=$4
   TASK=$1 TRY=$2 AGENT=$3 FROM=$5
   ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$TASK/$TRY
-  BASE='' TREE='' FILES=0 PATCH_ID='' OWN=-
+  BASE='' TREE='' FILES=0 PATCH_ID='' OWN=- LIMITS_LOST=''
   BEGIN=prepare
   [[ $mode != from ]] || BEGIN=from
   NEXT=$BEGIN
@@ -621,8 +656,10 @@ main() {
   trap limits::close EXIT
   limits::share
   store::connect "w$1"
+  launcher::fence "$WORKSPACE"
   worker::keep_workspace
-  keeper::end                                      # it may not know yet what the project shares
+  keeper::end # it may not know yet what the project shares
+  workspace::apart "$WORKSPACE"
   [[ ! -e $TICKET/now ]] || rm -f -- "$TICKET/now" # of a predecessor that was killed
   while [[ -z $PROCESS_STOPPING ]]; do
     store::ask claim

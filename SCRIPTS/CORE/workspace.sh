@@ -16,7 +16,7 @@
 #   ORKESTRA_AUTHOR_EMAIL.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use workspace
+use workspace SAFETY/limits SAFETY/launcher
 
 main() {
   local verb=${1:-} tree own
@@ -49,7 +49,13 @@ main() {
       workspace::measure "$@"
       WORKSPACE_RESULT="$4 $WORKSPACE_RESULT -"
       ;;
-    *) "workspace::$verb" "$@" ;;
+    *)
+      if [[ $verb == prepare ]]; then
+        launcher::fence "$1"
+        workspace::apart "$1"
+      fi
+      "workspace::$verb" "$@"
+      ;;
   esac
   keeper::end
   [[ -z $WORKSPACE_RESULT ]] || printf '%s\n' "$WORKSPACE_RESULT"

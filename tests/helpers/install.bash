@@ -9,6 +9,11 @@ ps	procps	pytest bats e2e
 flock	util-linux	bats e2e
 npm	npm	pytest bats e2e
 crontab	cron	e2e
+ip	iproute2	e2e
+munged	munge	e2e
+slurmctld	slurmctld	e2e
+slurmd	slurmd	e2e
+srun	slurm-client	bats e2e
 debootstrap	debootstrap	bare
 xz	xz-utils	bare'
 

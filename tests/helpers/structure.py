@@ -155,7 +155,7 @@ def command_form(root: Path) -> Iterator[Breach]:
         if not is_executable(source.path):
             yield Breach(source.path, 1, "a command must be executable")
         # What registers itself by being there (adapters, gates, ...) has a usage fixed by its kind.
-        registered = bool(re.search(r"/(adapters|gates|reviewers|before|after)/", str(source.path)))
+        registered = bool(re.search(r"/(adapters|gates|launchers|reviewers|before|after)/", str(source.path)))
         for word in ("Summary:",) if registered else ("Summary:", "Usage:", "Exit:"):
             if not any(re.match(rf"(# |\"\"\")?{word} ?", line) for line in header):
                 yield Breach(source.path, 1, f"the header has no {word}")

@@ -3,7 +3,7 @@
 
 # shellcheck disable=SC2034  # a table: each command uses the rows it needs
 readonly EX_OK=0 EX_FAILED=1 EX_HELD=16 EX_USAGE=64 EX_DATA=65 EX_UNAVAILABLE=69 EX_INTERNAL=70 \
-  EX_CANNOT_WRITE=73 EX_LIMITED=75 EX_DROPPED=76 EX_LOGIN=77 EX_CONFIG=78 EX_WITHHELD=79 EX_TIMEOUT=124
+  EX_CANNOT_WRITE=73 EX_LOST=74 EX_LIMITED=75 EX_DROPPED=76 EX_LOGIN=77 EX_CONFIG=78 EX_WITHHELD=79 EX_TIMEOUT=124
 
 # error::hide VAR: known keys (orkestra_shim/keys.py) leave the text in VAR. Nothing is said to a person or a log but so.
 error::hide() {

@@ -82,6 +82,18 @@ workspace::_pack() {
   printf '%s\n' "${@:3}" "^$2" | git::quarantine "$1" pack-objects --quiet --revs --stdout --no-reuse-delta
 }
 
+# workspace::apart W: a tree that a job on another machine may still write to is not used again (SAFETY/lib/launcher.bash).
+workspace::apart() {
+  [[ -e $1/unclean ]] || return 0
+  local apart=$ORKESTRA_WORKSPACES/apart/$EPOCHSECONDS-$SRANDOM
+  keeper::end
+  mkdir -p -- "$apart"
+  [[ ! -d $1/tree ]] || mv -T -- "$1/tree" "$apart/tree"
+  workspace::_forget "$1"
+  rm -f -- "$1/unclean" "$1/warm" "$1/furnished"
+  rm -rf --one-file-system -- "$apart" 2>/dev/null || : # somebody may be writing there: the next run does the rest
+}
+
 # workspace::_promote WORKSPACE BASE OBJECT...: the objects of OBJECT that the project does not have yet go there, each
 # checked on the way. Its exit status says whether they could.
 workspace::_promote() {

@@ -6,11 +6,11 @@ use process SAFETY/home SAFETY/binds SAFETY/limits SAFETY/redact
 CHECK_ENDED='' # "took longer than 900 seconds", "printed more than ..."; empty: it came to its end by itself
 
 # check::run VAR WORKSPACE COMMAND_FILE LOG_FILE SECONDS: VAR gets the check's exit status; 124 when its time was up.
-# A check without a command is nothing to run, and passes. The limits are open (limits.bash).
+# A check without a command is nothing to run, and passes. The limits are open (limits.bash). LIMITS_LOST is as there.
 check::run() {
-  local _var=$1 _workspace=$2 _command_file=$3 _log=$4 _seconds=$5 _command _ended=0 _started=$EPOCHSECONDS
+  local _var=$1 _workspace=$2 _command_file=$3 _log=$4 _seconds=$5 _command _ended=0
   local -a _options
-  CHECK_ENDED=''
+  CHECK_ENDED='' LIMITS_LOST=''
   error::need_number "$_seconds" SECONDS
   [[ -d $_workspace/tree ]] || die "$EX_DATA" "check.sh: there is no $_workspace/tree"
   [[ -r $_command_file ]] || die "$EX_DATA" "check.sh: cannot read $_command_file"
@@ -26,7 +26,7 @@ check::run() {
     [[ ${ORKESTRA_CHECK_NETWORK:-0} != 1 ]] || _options+=(--net)
     limits::run _ended "$_workspace" "$_log" "$_workspace/tree" "$_workspace/home" -- "$_seconds" \
       "${_options[@]}" "${BINDS_OPTIONS[@]}" -- bash --noprofile --norc -c "$_command"
-    check::_why "$((EPOCHSECONDS - _started))"
+    check::_why "$LIMITS_TOOK"
     redact::files "$_log"
   fi
   printf -v "$_var" '%s' "$_ended"
@@ -35,7 +35,9 @@ check::run() {
 # check::_why SECONDS: what ended it, if it was not itself.
 check::_why() {
   [[ -z $PROCESS_STOPPING ]] || return 0
-  if [[ -n $LIMITS_REASON ]]; then
+  if [[ -n $LIMITS_LOST ]]; then
+    CHECK_ENDED="was lost: $LIMITS_LOST"
+  elif [[ -n $LIMITS_REASON ]]; then
     _ended=$EX_FAILED CHECK_ENDED=$LIMITS_REASON
   elif (($1 >= _seconds && (_ended == 137 || _ended == EX_TIMEOUT))); then
     # Killed after its grace: for timeout that is 137, for us it is still the time.

@@ -17,7 +17,13 @@ readonly LIMITS_KEPT=$((16 * 1024 * 1024))       # bytes of a log that are kept
 readonly LIMITS_LOOK_SHARE=20                    # one part in so many of the time goes into measuring the disk
 readonly LIMITS_LOOK_MOST=120                    # seconds between two measurements at most
 
-LIMITS_REASON=''  # which limit ended the command: "printed more than 256 MiB (ORKESTRA_OUTPUT_LIMIT)"
+LIMITS_REASON='' # which limit ended the command: "printed more than 256 MiB (ORKESTRA_OUTPUT_LIMIT)"
+# shellcheck disable=SC2034  # for whoever calls limits::run
+LIMITS_LOST='' # why a job on another machine is lost: neither it nor what it was to judge is to blame
+# shellcheck disable=SC2034  # as above
+LIMITS_BEGUN=1    # whether it had begun there
+LIMITS_TOOK=0     # seconds that the command lived
+LIMITS_ON_LOOK=:  # called at each look; it may set LIMITS_REASON
 LIMITS_SANDBOX=() # options for sandbox.sh
 LIMITS_OUTPUT=0 LIMITS_DISK=0 LIMITS_PROCESSES=0 LIMITS_MEMORY=0
 LIMITS_ENDED='' LIMITS_OWN='' LIMITS_REFUSED=0 LIMITS_KILLED=0
@@ -62,9 +68,15 @@ limits::_options() {
 # limits::run VAR PLACE LOG FOLDER... -- SECONDS OPTIONS... -- COMMAND...: a command in its sandbox, its output in LOG,
 # watched. PLACE is the workspace, or a reviewer's place in it; FOLDERs are what the command may write to. VAR gets its
 # exit status, LIMITS_REASON why it was ended, if it was. Nothing of it is left. LOG keeps the beginning and the end of
-# what was too much to keep.
+# what was too much to keep. Where ORKESTRA_LAUNCHER is set all of that happens on another machine, and LIMITS_LOST is
+# not empty where it does not say how it ended.
 limits::run() {
-  local _var=$1 _place=$2 _log=$3 _folders=() _held
+  if [[ -n ${ORKESTRA_LAUNCHER:-} ]]; then
+    use SAFETY/launcher
+    launcher::run "$@"
+    return
+  fi
+  local _var=$1 _place=$2 _log=$3 _folders=() _held _began=$EPOCHSECONDS
   shift 3
   while [[ $1 != -- ]]; do
     _folders+=("$1")
@@ -74,12 +86,14 @@ limits::run() {
   cgroup::limit "$LIMITS_PROCESSES" "$LIMITS_MEMORY"
   cgroup::refusals LIMITS_REFUSED
   cgroup::kills LIMITS_KILLED
-  limits::_pipe "$_place/ended" _held
+  limits::pipe LIMITS_ENDED _held "$_place/ended"
   process::start_here sandbox::become "${LIMITS_SANDBOX[@]}" --hold "$_held" --seconds "${@:2}" >"$_log" 2>&1 </dev/null
   exec {_held}>&-
   limits::_watch "$_log" "${_folders[@]}"
   [[ -z $LIMITS_REASON ]] || process::stop KILL
   process::wait "$_var"
+  # shellcheck disable=SC2034  # as above
+  LIMITS_TOOK=$((EPOCHSECONDS - _began))
   exec {LIMITS_ENDED}<&-
   limits::_forget_measure
   leftovers::end "$_place" "${LIMITS_REASON:+now}"
@@ -88,17 +102,18 @@ limits::run() {
   limits::_finish_log "$_log"
 }
 
-# A pipe that closes when the command ends (--hold). Opened in both ways first, since opening one end waits for the other.
-limits::_pipe() {
+# limits::pipe READ WRITE FIFO: descriptors of a pipe that closes when whoever holds WRITE has ended. Opened in both ways
+# first, since opening one end waits for the other.
+limits::pipe() {
+  local -n _read_end=$1 _write_end=$2
   local _both
-  if [[ ! -p $1 || -L $1 ]]; then
-    rm -rf -- "$1"
-    mkfifo -m 600 -- "$1"
+  if [[ ! -p $3 || -L $3 ]]; then
+    rm -rf -- "$3"
+    mkfifo -m 600 -- "$3"
   fi
-  exec {_both}<>"$1"
-  exec {LIMITS_ENDED}<"$1"
-  exec {_both}>&- {_both}>"$1"
-  printf -v "$2" '%s' "$_both"
+  exec {_both}<>"$3"
+  exec {_read_end}<"$3"
+  exec {_write_end}>"$3" {_both}>&-
 }
 
 limits::_watch() {
@@ -113,6 +128,7 @@ limits::_watch() {
     limits::_kernel
     limits::_processes
     limits::_disk "${@:2}"
+    "$LIMITS_ON_LOOK"
   done
 }
 
