@@ -137,9 +137,10 @@ def _refuse_unfit(top: Path, before: dict[str, Any] | None) -> str:
         raise OrkestraError(
             EX_DATA, f"{printable(top)} is on no branch (detached HEAD)", "first: git switch BRANCH"
         )
-    branch = head.stdout.decode("utf-8", "replace").strip().removeprefix("refs/heads/")
+    branch = _branch(top, head.stdout.removesuffix(b"\n").removeprefix(b"refs/heads/"))
     _refuse_halfway(top)
     _refuse_partial(top)
+    _refuse_sparse(top)
     if b"\n160000 " in b"\n" + repo.run(top, "ls-files", "--stage").stdout or (top / ".gitmodules").exists():
         raise OrkestraError(
             EX_DATA,
@@ -151,6 +152,21 @@ def _refuse_unfit(top: Path, before: dict[str, Any] | None) -> str:
             EX_USAGE,
             f"{before['name']} works on the branch {before['branch']}, and the checkout is on {branch}",
             f"first: git switch {before['branch']}; to work with it as it is: orkestra load {word(top)}",
+        )
+    return branch
+
+
+def _branch(top: Path, name: bytes) -> str:
+    try:
+        branch = name.decode("utf-8")
+    except UnicodeDecodeError:
+        branch = ""
+    if not project.is_branch(branch):
+        raise OrkestraError(
+            EX_DATA,
+            f"{printable(top)} is on the branch {printable(os.fsdecode(name))}, a name that cannot be written"
+            f" into {FILE}",
+            "rename it: git branch -m NAME",
         )
     return branch
 
@@ -196,6 +212,23 @@ def _refuse_partial(top: Path) -> None:
             f"{printable(top)} is a partial clone: objects are missing that a workspace needs",
             "clone it without --filter, and adopt that clone",
         )
+
+
+def _refuse_sparse(top: Path) -> None:
+    """A checkout that leaves files out has to have those that people and Orkestra read there."""
+    sparse = repo.config(top, "core.sparseCheckout", "core.sparseCheckoutCone")
+    if not repo.is_true(sparse.get("core.sparsecheckout", "")):
+        return
+    if repo.is_true(sparse.get("core.sparsecheckoutcone", "")):
+        listed = repo.run(top, "sparse-checkout", "list").stdout.splitlines()
+        if b"config" in listed and b"logs" in listed:
+            return
+        cure = "git sparse-checkout add config logs"
+    else:
+        cure = "git sparse-checkout disable, or use its cone mode with config and logs in it"
+    raise OrkestraError(
+        EX_DATA, f"{printable(top)} is a sparse checkout that leaves out config/ and logs/", cure
+    )
 
 
 # --- what goes into project.json ----------------------------------------------------------------------------

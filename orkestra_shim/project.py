@@ -212,8 +212,9 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and "\0" not in value
 
 
-def _is_branch(value: object) -> bool:
-    if not isinstance(value, str) or not value or len(value) > 200:
+def is_branch(value: object) -> bool:
+    """Whether `value` can be the short name of a branch."""
+    if not isinstance(value, str) or not value or len(value) > 1000:
         return False
     return (
         not re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/.]|/\.|/$|\.$|\.lock(/|$)", value)
@@ -296,7 +297,7 @@ _RULES = (
         "a name in quotes, without control characters",
         lambda v: _is_text(v) and bool(v) and printable(v) == v,
     ),
-    ("branch", "the short name of a branch, in quotes", _is_branch),
+    ("branch", "the short name of a branch, in quotes", is_branch),
     ("check", "a command in quotes (empty: none)", lambda v: v is None or _is_text(v)),
     ("check_timeout", "a number of seconds", lambda v: v is None or _is_whole(v)),
     ("retry_delay", "a number of seconds from 0 to 300", lambda v: v is None or _is_delay(v)),

@@ -25,6 +25,15 @@ keeper::git() {
   git -C "$TREE" "${GIT_SETTINGS[@]}" -c core.fsync=none --git-dir="$GIT_FOLDER" --work-tree=. "$@" </dev/null
 }
 
+# What goes elsewhere by a person's filters does not come into the repository for want of them.
+keeper::add() {
+  local name settings=()
+  for name in lfs git-crypt; do
+    settings+=(-c "filter.$name.required=true" -c "filter.$name.clean=\"\$ORKESTRA_POINTER\" $name %f")
+  done
+  keeper::git "${settings[@]}" add --all "$@" -- .
+}
+
 keeper::reset() {
   local commit=$1 mode=$2
   case $mode in
@@ -101,7 +110,7 @@ keeper::take() {
   keeper::empty_quarantine
   keeper::unlink_shared
   export GIT_OBJECT_DIRECTORY=$QUARANTINE
-  if ! keeper::git add --all --verbose -- . >"$added"; then
+  if ! keeper::add --verbose >"$added"; then
     AT=''
     unset GIT_OBJECT_DIRECTORY
     return "$EX_DATA"
@@ -118,7 +127,7 @@ keeper::take() {
 
 # The index of a take that was killed names objects that were in the quarantine alone: every file is looked at again.
 keeper::tree_anew() {
-  keeper::git read-tree "$1" && keeper::git add --all -- . && keeper::git write-tree
+  keeper::git read-tree "$1" && keeper::add && keeper::git write-tree
 }
 
 keeper::empty_quarantine() {
@@ -159,6 +168,7 @@ main() {
   SHARED=("${@:6}")
   [[ -d $GIT_FOLDER && -d $TREE ]] || die "$EX_USAGE" "tree-keeper.sh: there is no $GIT_FOLDER or no $TREE" "see the head of $0"
   export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1
+  export ORKESTRA_POINTER=$ORKESTRA_SCRIPTS/CORE/tree-pointer.sh
   local line fields status wrong said=$GIT_FOLDER/keeper.said
   # Of a keeper that was killed.
   [[ ! -e $GIT_FOLDER/index.lock ]] || rm -f -- "$GIT_FOLDER/index.lock"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -108,3 +111,129 @@ def test_a_setup_that_fails_ends_the_run_and_is_no_attempt(world: World, check: 
     _share(project, setup="")
     assert project.start().returncode == 0
     assert project.decided() == {"a": "landed"}
+
+
+# --- repositories of every kind -----------------------------------------------------------------------------
+
+EVERY_BYTE = bytes(byte for byte in range(1, 256) if byte not in b"/.")
+NAMES = [
+    *(
+        EVERY_BYTE[:127],
+        EVERY_BYTE[127:],
+        b"x" * 255,
+        b"-dash",
+        b" lead",
+        b"trail ",
+        b"two\nlines",
+        b"\xff\xfe",
+    ),
+    *(b"back\\slash", b"c:d", b"*", b"?", b"[x]", b"...", b'"', b"'", b"$(id)", b"@", b"HEAD", b"#x", b"!x"),
+    *(b"e\xcc\x81", b"\xc3\xa9", b"Same", b"same", "\u202egnp.日本".encode()),
+]
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 5\n"
+BRANCH = "feature/ünï\"q'$(id)&;#%{}=,+@!-" + "x" * 200 + "/HEAD"
+CHANGES = r"""
+printf 'two\r\n' >>crlf.bat
+shopt -s dotglob; for file in odd/*; do echo two >>"$file"; done
+chmod -x run.sh; chmod +x plain.sh
+ln -sf plain.sh link; rm dangling; ln -s ../odd odd/loop
+git mv big.bin moved.bin; git commit -qam 'moved'
+"""
+
+
+def _git(place: Path, *words: str) -> bytes:
+    who = ("-c", "user.name=A Person", "-c", "user.email=p@example.org")
+    return subprocess.run(["git", "-C", place, *who, *words], check=True, capture_output=True).stdout
+
+
+def _adopt(world: World, top: Path, tasks: list[dict[str, Any]]) -> Project:
+    done = world.orkestra("adopt", str(top))
+    assert done.returncode == 0, done.stderr
+    project = Project(world, top)
+    project.tasks(tasks)
+    return project
+
+
+def _run_to_the_end(project: Project, files: list[int]) -> None:
+    """A run that lands everything; the records hold, the objects are whole, the checkout is in step."""
+    done = project.start("--workers", "1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [one["change"]["files"] for one in project.outcomes()] == files
+    verified = project.verify()
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert project.git("status", "--porcelain") == ""
+    project.git("fsck", "--strict")
+
+
+def test_names_modes_links_and_line_ends_are_kept_as_they_are(world: World) -> None:
+    top = world.place / "a repository"
+    _git(world.place, "init", "--quiet", "-b", BRANCH, str(top))
+    # As on a machine whose editors write CR LF; in the repository there is none.
+    _git(top, "config", "core.autocrlf", "true")
+    odd = os.path.join(os.fsencode(top), b"odd")
+    os.mkdir(odd)
+    for name in NAMES:
+        Path(os.fsdecode(os.path.join(odd, name))).write_bytes(b"one\n")
+    (top / "crlf.bat").write_bytes(b"one\r\n")
+    (top / "run.sh").write_bytes(b"echo\n")
+    (top / "run.sh").chmod(0o755)
+    (top / "plain.sh").write_bytes(b"echo\n")
+    (top / "big.bin").write_bytes(POINTER)
+    (top / ".gitattributes").write_text("*.bat text eol=crlf\n*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    for name, to in (("link", "run.sh"), ("dangling", "/nowhere"), ("folder", "odd")):
+        (top / name).symlink_to(to)
+    _git(top, "add", "--all")
+    _git(top, "commit", "--quiet", "-m", "one")
+    project = _adopt(
+        world, top, [{"id": "a", "command": CHANGES, "check": "test -L link && test -x plain.sh"}]
+    )
+    before = _git(top, "rev-parse", "HEAD^{tree}").decode().strip()
+    _run_to_the_end(project, [len(NAMES) + 8])
+    assert _git(top, "cat-file", "-p", "HEAD:crlf.bat") == b"one\ntwo\n"
+    assert (top / "crlf.bat").read_bytes() == b"one\r\ntwo\r\n"
+    assert (top / "odd" / "-dash").read_bytes() == b"one\r\ntwo\r\n"
+    assert _git(top, "cat-file", "-p", "HEAD:moved.bin") == POINTER
+    listed = dict(
+        reversed(line.split(b"\t", 1))  # type: ignore[arg-type]
+        for line in _git(top, "ls-tree", "-r", "-z", "HEAD").split(b"\0")[:-1]
+    )
+    modes = {
+        name: listed[name].split()[0] for name in (b"link", b"run.sh", b"plain.sh", b"odd/loop", b"folder")
+    }
+    assert list(modes.values()) == [b"120000", b"100644", b"100755", b"120000", b"120000"]
+    assert {b"odd/" + name for name in NAMES} <= listed.keys() and b"dangling" not in listed
+    assert os.readlink(top / "link") == "plain.sh" and not os.path.lexists(top / "dangling")
+    # The reverse brings back every byte of it.
+    assert world.orkestra("undo", "a", "--project", str(top)).returncode == 0
+    changed = _git(top, "diff", "--name-only", before, "HEAD").decode().split()
+    assert [path for path in changed if not path.startswith("logs/")] == ["config/task-queue.json"]
+
+
+@pytest.mark.parametrize("kind", ["empty", "sha256 elsewhere", "borrowed", "sparse"])
+def test_a_repository_of_another_kind(world: World, kind: str) -> None:
+    top = world.place / "a repository"
+    words = ["--object-format=sha256", "--separate-git-dir", str(world.place / "else.git")]
+    _git(
+        world.place, "init", "--quiet", "-b", "main", *(words if kind == "sha256 elsewhere" else []), str(top)
+    )
+    if kind != "empty":
+        for name in ("in", "out"):
+            (top / name).mkdir()
+            (top / name / "file").write_text("one\n")
+        _git(top, "add", "--all")
+        _git(top, "commit", "--quiet", "-m", "one")
+    if kind == "borrowed":  # twice, and not by an absolute path
+        for name in ("once", "twice"):
+            _git(world.place, "clone", "--quiet", "--shared", str(top), str(world.place / name))
+            top = world.place / name
+        (top / ".git" / "objects" / "info" / "alternates").write_text("../../../once/.git/objects\n")
+    if kind == "sparse":
+        _git(top, "sparse-checkout", "set", "--sparse-index", "in", "config", "logs")
+    project = _adopt(
+        world, top, [{"id": "a", "command": "mkdir -p in out; echo a | tee -a in/file >>out/file"}]
+    )
+    _run_to_the_end(project, [2])
+    assert (top / "in" / "file").read_text().endswith("a\n") and (project.file("out/file") or "").endswith(
+        "a\n"
+    )
+    assert (top / "out").exists() == (kind != "sparse")

@@ -219,6 +219,21 @@ def refuse_submodule(path: Path) -> Path:
     return path
 
 
+def refuse_sparse(path: Path) -> Path:
+    git(path, "sparse-checkout", "set", "src")
+    return path
+
+
+def refuse_patterns(path: Path) -> Path:
+    git(path, "sparse-checkout", "set", "--no-cone", "/*", "!/data")
+    return path
+
+
+def refuse_nameless(path: Path) -> Path:
+    subprocess.run(["git", "-C", str(path), "switch", "-q", "-c", b"caf\xe9"], check=True)
+    return path
+
+
 def refuse_foreign_settings(path: Path) -> Path:
     (path / "config").mkdir()
     (path / "config" / "project.json").write_text('{"name": "somebody else\'s"}', "utf-8")
@@ -261,6 +276,9 @@ def refuse_no_repository(path: Path) -> Path:
         (refuse_merge, "in the middle of a merge"),
         (refuse_rebase, "in the middle of a rebase"),
         (refuse_submodule, "submodules"),
+        (refuse_sparse, "sparse"),
+        (refuse_patterns, "sparse"),
+        (refuse_nameless, "cannot be written"),
         (refuse_foreign_settings, "is not Orkestra's"),
         (refuse_foreign_queue, "is no task queue"),
         (refuse_file_named_config, "is not a folder"),
@@ -277,6 +295,21 @@ def test_refused_and_nothing_changed(repository: Path, make: object, word: str) 
     assert caught.value.code in (EX_DATA, EX_USAGE)
     assert word in caught.value.message
     assert git(repository, "rev-parse", "HEAD") + git(repository, "status", "--porcelain") == before
+
+
+@pytest.mark.parametrize(
+    "branch", ["-".join(["y" * 80] * 3), "/".join(["ü\"$(id)'"] * 90), "HEAD", "refs/heads/x"]
+)
+def test_a_branch_of_any_name(repository: Path, branch: str) -> None:
+    git(repository, "symbolic-ref", "HEAD", f"refs/heads/{branch}")
+    assert take(repository).project.branch == branch
+    assert git(repository, "log", "--format=%s", f"refs/heads/{branch}").startswith("Adopt")
+
+
+def test_a_sparse_checkout_that_has_what_people_and_orkestra_read(repository: Path) -> None:
+    git(repository, "sparse-checkout", "set", "src", "config", "logs")
+    take(repository)
+    assert (repository / project.QUEUE).exists() and git(repository, "status", "--porcelain") == ""
 
 
 def test_a_linked_worktree_can_be_adopted(repository: Path) -> None:

@@ -25,11 +25,20 @@ checkout::find() {
     fi
   fi
   [[ -d $ORKESTRA_GIT_DIR/worktrees || $ORKESTRA_GIT_DIR != "$ORKESTRA_PROJECT/.git" ]] || return 0
+  # Git does not know where the checkout of a Git folder is that stands elsewhere (--separate-git-dir).
+  if [[ -f $ORKESTRA_PROJECT/.git ]]; then
+    path=$(git -C "$ORKESTRA_PROJECT" rev-parse --absolute-git-dir)
+    IFS= read -r head <"$path/HEAD" || [[ -n $head ]]
+    if [[ $head == "ref: refs/heads/$ORKESTRA_BRANCH" ]]; then
+      CHECKOUT_DIR=$ORKESTRA_PROJECT CHECKOUT_GIT=$path
+      return
+    fi
+  fi
   list::read lines git::project worktree list --porcelain -z
   for line in "${lines[@]}"; do
     case $line in
       'worktree '*) path=${line#worktree } ;;
-      "branch refs/heads/$ORKESTRA_BRANCH") CHECKOUT_DIR=$path ;;
+      "branch refs/heads/$ORKESTRA_BRANCH") [[ ! -e $path/.git ]] || CHECKOUT_DIR=$path ;;
     esac
   done
   [[ -z $CHECKOUT_DIR ]] || CHECKOUT_GIT=$(git -C "$CHECKOUT_DIR" rev-parse --absolute-git-dir)

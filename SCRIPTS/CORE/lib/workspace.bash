@@ -178,7 +178,8 @@ workspace::measure() {
   git::workspace "$workspace" diff-tree -r -z --raw --numstat -p --full-index --no-renames --no-ext-diff --no-textconv \
     "$base" "$tree" >"$all"
   workspace::_split "$attempt" <"$all"
-  patch_id=$(git::workspace "$workspace" patch-id --stable <"$attempt/diff.patch")
+  # In no repository: the id is the same in one whose objects have longer names.
+  patch_id=$(GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git -C / patch-id --stable <"$attempt/diff.patch")
   patch_id=${patch_id%% *}
   workspace::_ends 0 "$WORKSPACE_FILES ${patch_id:--}"
 }

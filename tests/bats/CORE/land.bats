@@ -24,6 +24,25 @@ status_of() { git -C "$PROJECT" status --porcelain; }
   [[ ! -e $PROJECT/.git/index.lock && ! -e $PROJECT/.git/orkestra-landing ]]
 }
 
+@test "the checkout of a Git folder that stands elsewhere follows, and nothing is written into that folder" {
+  local before after
+  mv "$PROJECT/.git" "$PLACE/elsewhere.git"
+  printf 'gitdir: %s\n' "$PLACE/elsewhere.git" >"$PROJECT/.git"
+  export ORKESTRA_GIT_DIR=$PLACE/elsewhere.git
+  before=$(ls "$PLACE/elsewhere.git")
+  change=$(a_change "$(tree_with src/a.txt new)")
+  new=$(land move "$HEAD" "$(with_record "$change")")
+  after=$(cd "$PLACE/elsewhere.git" && ls -I orkestra)
+  [[ $(head_of_project) == "$new" && -z $(status_of) && $(<"$PROJECT/src/a.txt") == new && $after == "$before" ]]
+  # With the project in a worktree beside it, on another branch, that checkout cannot be told: it is left alone.
+  git -C "$PROJECT" worktree add -q -b side "$PLACE/side"
+  export ORKESTRA_PROJECT=$PLACE/side
+  HEAD=$new
+  change=$(a_change "$(tree_with src/b.txt newer)")
+  new=$(land move "$HEAD" "$(with_record "$change")")
+  [[ $(head_of_project) == "$new" && ! -e $PLACE/elsewhere.git/src ]]
+}
+
 @test "a branch that moved is not moved, and nothing changes" {
   change=$(a_change "$(tree_with src/a.txt new)")
   git -C "$PROJECT" commit -q --allow-empty -m person

@@ -100,6 +100,36 @@ files_of() { git -C "$PROJECT" -c core.quotePath=false ls-tree -r --name-only "$
   for name in "${names[@]}"; do git -C "$PROJECT" cat-file -e "$TREE:$name"; done
 }
 
+@test "what Git LFS or git-crypt keeps may be moved and removed, and nothing else comes in its place" {
+  local pointer=$'version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345'
+  printf '*.bin filter=lfs diff=lfs merge=lfs -text\n*.secret filter=git-crypt diff=git-crypt\n' >"$PROJECT/.gitattributes"
+  for name in one two three; do printf '%s %s\n' "$pointer" "$name" >"$PROJECT/$name.bin"; done
+  printf '\0GITCRYPT\0xyz' >"$PROJECT/key.secret"
+  git -C "$PROJECT" add -A && git -C "$PROJECT" commit -qm pointers
+  BASE=$(head_of_project)
+  workspace prepare "$W" "$BASE"
+  cmp "$W/tree/one.bin" "$PROJECT/one.bin"
+  mv "$W/tree/one.bin" "$W/tree/moved.bin"
+  rm "$W/tree/two.bin"
+  cp "$W/tree/key.secret" "$W/tree/copy.secret"
+  echo free >"$W/tree/free"
+  touch "$W/tree/three.bin"
+  take
+  [[ $FILES == 5 && $(files_of "$TREE") == *copy.secret*free*key.secret*moved.bin* ]]
+  [[ $(git -C "$PROJECT" rev-parse "$TREE:moved.bin") == "$(git -C "$PROJECT" rev-parse "$BASE:one.bin")" ]]
+  local case
+  for case in 'the thing itself:three.bin' "$pointer new:three.bin" 'plain text:key.secret' 'plain text:$(id) "new".secret'; do
+    workspace prepare "$W" "$BASE"
+    printf '%s\n' "${case%:*}" >"$W/tree/${case##*:}"
+    run -65 workspace take "$W" "$ATTEMPT" "$BASE"
+    [[ $output == *"${case##*:} is kept by the filter "*'not changed'* ]]
+  done
+  # Without the attribute, which is a change that reviewers see, it is a file like any other.
+  : >"$W/tree/.gitattributes"
+  take
+  [[ $FILES == 2 ]]
+}
+
 @test "ignored files stay for the next task only after a landing" {
   echo 'cache/' >"$PROJECT/.gitignore"
   git -C "$PROJECT" commit -qam ignore
