@@ -53,6 +53,21 @@ def test_a_pause_in_the_middle_of_a_run_holds_until_resume(world: World) -> None
     assert run.wait(timeout=60) == 0
 
 
+def test_a_pause_outlives_the_run_that_was_killed_in_it(world: World) -> None:
+    project = world.new("p", [{"id": "a", "command": "sleep 600"}])
+    run = world.start_in_background("--project", str(project.path))
+    _read_until(run, "a ", "given to shell")
+    said(world, "pause")
+    run.kill()
+    run.wait()
+    done = project.start()
+    assert done.returncode == 1 and "the project p is paused" in done.stderr, done.stdout + done.stderr
+    assert project.outcomes() == []
+    project.tasks([writes("a")])
+    said(world, "resume")
+    assert project.start().returncode == 0 and project.decided() == {"a": "landed"}
+
+
 def test_a_paused_task_or_agent_is_left_and_said(world: World) -> None:
     project = world.new("p", [writes("a"), writes("b")])
     said(world, "pause", "--task", "b")

@@ -106,6 +106,25 @@ def test_no_agent_outlives_a_stop(world: World, sandbox: str) -> None:
 
 
 @pytest.mark.parametrize("sandbox", ["auto", "off"])
+def test_an_agent_that_hears_ends_in_its_own_way_and_its_last_work_is_kept(
+    world: World, sandbox: str
+) -> None:
+    """The grace period is one that this test would not wait for."""
+    world.environment |= {"ORKESTRA_SANDBOX": sandbox, "ORKESTRA_GRACE": str(int(BOUND * 3))}
+    polite = (
+        "trap 'sleep 1; echo last words >note; exit 0' TERM; echo begun >part; while :; do sleep 0.1; done"
+    )
+    project = world.new("p", [{"id": "polite", "command": polite}])
+    run = world.start_in_background("--project", str(project.path))
+    at_work(world, 1)
+    assert stop(project).returncode == 0
+    assert below(world.place).keys() <= {run.pid}
+    ended(run)
+    assert run.returncode == 143
+    assert project.git("show", "refs/orkestra/attempts/polite/1:note") == "last words"
+
+
+@pytest.mark.parametrize("sandbox", ["auto", "off"])
 def test_no_agent_of_a_killed_run_outlives_a_stop(world: World, sandbox: str) -> None:
     """Also where this stop does not know how the run was started."""
     world.environment |= {"ORKESTRA_SANDBOX": sandbox}
