@@ -12,23 +12,48 @@
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use log process workspace COMMITTEE/vote
 
-# The agents judge side by side, each in a sandbox of its own, on a view of the tree that none of them can write.
-# After folder and workspace come pairs of member and ticket.
+VOTE_AGAIN=()
+readonly VOTE_LOSSES=5 # jobs of a ballot that may be lost one after the other (SAFETY/lib/launcher.bash)
+readonly VOTE_PAUSE=5  # seconds before a third one is started, and twice as long each time
+
+# vote::ask_agents FOLDER WORKSPACE PAIR...: pairs of member and ticket. Whose job was lost is asked again, with a pause
+# from the second time on.
 vote::ask_agents() {
-  local folder=$1 workspace=$2 member pids=() members=() at status said
-  shift 2
+  local folder=$1 workspace=$2 round until
+  VOTE_AGAIN=("${@:3}")
+  for ((round = 1; round <= VOTE_LOSSES && ${#VOTE_AGAIN[@]} > 0; ++round)); do
+    until=$((round < 3 ? SECONDS : SECONDS + (VOTE_PAUSE << (round - 3))))
+    while ((SECONDS < until)) && [[ -z $PROCESS_STOPPING ]]; do sleep 1; done
+    [[ -z $PROCESS_STOPPING ]] || return 0
+    vote::_ask "$folder" "$workspace" "$round" "${VOTE_AGAIN[@]}"
+  done
+}
+
+# The agents judge side by side, each in a sandbox of its own, on a view of the tree that none of them can write.
+# VOTE_AGAIN gets the pairs of those who have to be asked again.
+vote::_ask() {
+  local folder=$1 workspace=$2 round=$3 member pids=() members=() tickets=() at status said
+  VOTE_AGAIN=()
+  shift 3
   while (($# > 1)); do
     member=$1
     process::start "$ORKESTRA_SCRIPTS/AGENTS/spawn.sh" ballot "$workspace/tree" "$2" \
       "$folder/$member/out" "$workspace" >"$folder/$member/ended"
     pids+=("$PROCESS_PID")
     members+=("$member")
+    tickets+=("$2")
     shift 2
   done
   for at in "${!pids[@]}"; do
     PROCESS_PID=${pids[at]}
     process::wait status
     said=$(<"$folder/${members[at]}/ended")
+    if ((status == EX_LOST)); then
+      log::write warn "the ballot of ${members[at]}: its job was lost: ${said#*$'\t'}"
+      VOTE_AGAIN+=("${members[at]}" "${tickets[at]}")
+      ((round == VOTE_LOSSES)) || continue
+      said="was lost: ${said#*$'\t'}"
+    fi
     printf '%s\t%s\t%s\n' "${members[at]}" "$status" "${said:+it $said}" >>"$folder/ballots.tsv"
   done
 }

@@ -26,6 +26,21 @@ HANGS_ONCE = (
     "if ((ORKESTRA_TRY == 1)); then echo begun >part; while :; do date >>noise; sleep 0.05; done; fi; "
     'echo "$ORKESTRA_TRY" >done'
 )
+# A reviewer that takes its time, and says where it is and whether it has its key.
+JUDGE = """\
+#!/bin/bash
+case $1 in
+  describe)
+    printf '%s' '{"name": "judge", "family": "acme", "kind": "ai", "can": ["ballot"], "env": ["JUDGE_KEY"]}'
+    ;;
+  ballot)
+    echo begun
+    sleep 4
+    printf '{"ballot": {"choice": "approve", "reason": "on %s with %s", "confidence": 7}}' \\
+      "$(hostname)" "${#JUDGE_KEY}" >"$ORKESTRA_ATTEMPT_DIR/result.json"
+    ;;
+esac
+"""
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +202,30 @@ def lost_ones(world: World) -> list[str]:
     log = world.home / "LOGS" / "orchestrator.log"
     told = log.read_text().splitlines() if log.exists() else []
     return [line for line in told if "its job was lost" in line]
+
+
+def test_a_ballot_that_was_lost_is_asked_for_again(there: World, cluster: Cluster) -> None:
+    config = there.home / "CONFIG"
+    (config / "agents").mkdir(parents=True)
+    (config / "agents" / "judge").write_text(JUDGE)
+    (config / "agents" / "judge").chmod(0o755)
+    (config / "api-keys.env").write_text("JUDGE_KEY=canary-4711\n")
+    (config / "api-keys.env").chmod(0o600)
+    project = there.new("p", [{"id": "a", "command": "echo x >x"}], agents=["judge"])
+    run = there.start_in_background("--project", str(project.path))
+    votes = project.path / "logs" / "execution" / "attempts" / "a"
+    wait_for(lambda: "begun" in "".join(one.read_text() for one in votes.glob("1/**/output.log")))
+    job, _node = lasting(cluster)
+    shown = cluster.call("scontrol", "show", "job", job)
+    cluster.call("scancel", job)
+    said = ended(run)
+    assert run.returncode == 0, said
+    [ballot] = project.votes()[0]["ballots"]
+    assert ballot["reason"] in ("on n1 with 11", "on n2 with 11")
+    assert "canary" not in shown and "remote.sh" in shown
+    log = (there.home / "LOGS" / "orchestrator.log").read_text()
+    assert "the ballot of judge: its job was lost" in log
+    nothing_left(there, cluster)
 
 
 def test_what_the_cluster_does_not_take_waits_for_it(there: World, cluster: Cluster) -> None:
