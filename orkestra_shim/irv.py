@@ -15,7 +15,8 @@ from . import counting
 from .deciding import decide, scaled
 from .profiles import Ballot, wrong
 
-_LOOKS = 3_000_000  # at ballots, beyond those of one order
+_ROUNDS = 1500  # on small profiles; as much work on large ones, and always one order
+_ROUND = 1000  # ballots looked at in the time that a round takes without any
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,15 @@ def count(ballots: Sequence[Ballot], options: int, lots: list[int] | None) -> tu
     winners: set[int] = set()
     told: list[Round] = []
     seen: set[tuple[Any, ...]] = set()
-    left = _LOOKS + options * (len(ballots) + options)
+    work = _ROUND + len(ballots)
+    left = max(_ROUNDS * _ROUND, options * work)
     todo = [_State(list(range(options)), [], [])]
     while todo:
         state = todo.pop()
         if state.key() in seen:
             continue
         seen.add(state.key())
-        left -= len(ballots) + options
+        left -= work
         if left < 0:
             raise wrong("irv: too many options are equally low to follow every order", "give a seed: --seed")
         counts = counting.firsts(ballots, frozenset(state.continuing), options)

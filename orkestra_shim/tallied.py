@@ -104,13 +104,7 @@ def _rounds(result: dict[str, Any]) -> Iterator[str]:
         counts = ", ".join(f"{name(option)} {count}" for option, count in one["counts"].items())
         yield f"round {number}: {counts}; exhausted {one['exhausted']}"
         if one["dropped"]:
-            tie = one["tie"]
-            by = (
-                f" (equally low: {', '.join(map(name, tie['among']))}; by {tie['by'] or 'any order'})"
-                if tie
-                else ""
-            )
-            yield f"  dropped: {', '.join(map(name, one['dropped']))}{by}"
+            yield f"  dropped: {', '.join(map(name, one['dropped']))}{_lowest(one['tie'])}"
 
 
 def _lowest(tie: dict[str, Any] | None) -> str:

@@ -28,7 +28,7 @@ METHODS: dict[str, frozenset[str]] = {  # the forms of ballots that it counts
 }
 _PAIRWISE = ("copeland", "minimax", "schulze", "ranked-pairs")
 _DEFAULTS = {"ranking": "schulze", "choice": "plurality", "approve": "approval", "scores": "score"}
-_LOCKS = 4_000_000  # times the square of the number of options: what ranked-pairs may lock on its search
+_LOCKS = 2_000_000  # times the square of the number of options: what ranked-pairs may lock on its search
 
 
 def tally(

@@ -342,6 +342,10 @@ def test_irv_looks_back_before_it_draws(tally: Any) -> None:
         said = tally({"candidates": list("ABCDE"), "ballots": rows}, "--method", "irv", "--seed", seed)
         assert said["rounds"][1]["tie"] == {"among": ["C", "D"], "by": "earlier rounds"}
         assert said["rounds"][1]["dropped"] == ["D"]
+    # X was lower in the first round and Y in the second; both have 7 in the third.
+    rows = ballots("8 A\n5 X\n6 Y\n1 F > Y\n3 F > A\n2 E > X\n1 E")
+    said = tally({"candidates": list("AXYFE"), "ballots": rows}, "--method", "irv")
+    assert [one["dropped"] for one in said["rounds"][:3]] == [["E"], ["F"], ["Y"]]
     drawn = {
         tally({"candidates": list("ABC"), "ballots": ballots("2 A\n1 B > C\n1 C > B")}, "--method", "irv",
               "--seed", seed)["rounds"][0]["dropped"][0]
@@ -644,6 +648,37 @@ def test_hostile_names_are_only_read(place: Path, capsys: Capture) -> None:
     Path("profile").write_text(json.dumps(profile))
     assert main(["vote", "tally", "profile"]) == 65
     assert "\x1b" not in capsys.readouterr().err
+
+
+def said_of(profile: Result, capsys: Capture, *options: str) -> list[str]:
+    Path("profile").write_text(json.dumps(profile))
+    assert main(["vote", "tally", "profile", *options]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_what_is_said_of_rounds_ties_and_the_default(place: Path, capsys: Capture) -> None:
+    rows = ballots("2 A\n1 B > C\n1 C > B")
+    assert said_of({"candidates": list("ABC"), "ballots": rows}, capsys, "--method", "irv")[:6] == [
+        "irv: A is elected",
+        "4 voters",
+        "round 1: A 2, B 1, C 1; exhausted 0",
+        "  dropped: B (equally low: B, C; without a seed any may be it)",
+        "round 2: A 2, C 2; exhausted 0",
+        "  dropped: C (equally low: A, C; by earlier rounds)",
+    ]
+    assert said_of(debian("3 A > wait > B", "2 B > wait > A", members=8), capsys)[:4] == [
+        "schulze: A is elected",
+        "5 voters of 8 members, 5 needed",
+        "dropped: B: 2 to 3 over wait, and 1:1 is needed",
+        "  1  A",
+    ]
+    assert said_of({"ballots": [{"choice": "yes", "weight": 500}, {"choice": "abstain"}]}, capsys) == [
+        "adopted: majority of cast (500)",
+        "yes 500, no 0, abstain 1000",
+        "2 voters; numbers are thousandths of a vote",
+    ]
+    assert said_of(TIED, capsys)[0] == "plurality: a tie between A, B, C (a seed would break it by lot)"
+    assert said_of(TIED, capsys, "--seed", "s")[0].endswith("of the winners A, B, C, by the seed")
 
 
 def test_the_readme_tells_the_truth(framework: Path, place: Path, capsys: Capture) -> None:

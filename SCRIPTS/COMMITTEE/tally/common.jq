@@ -24,6 +24,7 @@ def defeats:
 def layers($above):
   def down($left):
     if ($left | length) == 0 then []
-    else [$left[] as $x | select(all($left[]; $above[.][$x] | not)) | $x] as $top | [$top] + down($left - $top)
+    else [$left[] as $x | select(all($left[]; $above[.][$x] | not)) | $x] as $top
+      | if ($top | length) == 0 then error("a relation with a cycle has no layers") else [$top] + down($left - $top) end
     end;
   down([range($above | length)]);

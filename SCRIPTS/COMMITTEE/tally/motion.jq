@@ -4,7 +4,7 @@
 #         "yes", "no", "abstain": weights, "all": weight of all members, "present": heads, "quorum": heads}
 # Output: {"base", "quorum_met", "adopted"}: adopted by the rule, whether or not there was a quorum.
 #
-# Nothing passes without a yes, nor on a tie.
+# Nothing passes on a tie, and no votes at all are one.
 
 def motion:
   . as $m
@@ -13,7 +13,7 @@ def motion:
      else $m.yes + $m.no end) as $base
   | { $base,
       quorum_met: ($m.present >= $m.quorum),
-      adopted: ($m.yes > 0 and $m.yes != $m.no and
+      adopted: ($m.yes != $m.no and
         if $m.rule == "majority" then $m.yes * 2 > $base
         elif $m.rule == "unanimity" then (if $m.of == "members" then $m.yes == $base else $m.no == 0 end)
         elif ($m.rule | startswith("supermajority ")) then
