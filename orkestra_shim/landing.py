@@ -9,6 +9,7 @@ from . import canonical, files, jsonfile, proposals, queue, records, votes, wire
 from .endings import Endings
 from .errors import EX_INTERNAL, OrkestraError
 from .run import Run
+from .text import subject
 from .work import Reply, Work
 
 _EDITED_TRIES = 5  # somebody saves the queue just then: taken in, and once more
@@ -238,7 +239,7 @@ class Landings:
 
 def _change_message(work: Work) -> str:
     """The message of a change's commit: the task's title, and who did it."""
-    title = re.sub(r"[\x00-\x1f\x7f]", "?", work.task.title)
+    title = subject(re.sub(r"[\x00-\x1f\x7f]", "?", work.task.title))
     trailers = {"Task": work.task.id, "Agent": work.agent, "Outcome": work.outcome}
     return f"{title}\n\n" + "".join(f"Orkestra-{key}: {value}\n" for key, value in trailers.items())
 

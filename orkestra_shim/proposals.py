@@ -15,7 +15,7 @@ from . import canonical, files, prompts, records, repo
 from .errors import EX_CONFIG, OrkestraError
 from .said import Said
 from .taskstate import TaskState, proposal_reason
-from .text import clean, word
+from .text import clean, subject, word
 from .work import Reply
 
 if TYPE_CHECKING:
@@ -281,4 +281,5 @@ class Proposals:
             outcome, held, str(task.raw.get("description") or "") if task else "", proposal["riders"] or []
         )
         title = " ".join(clean(str(outcome["title"])).split())[:200] or outcome["task"]
+        title = subject(title)
         return self.run.redact(title), self.run.redact(body)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 # Control characters, and those that change the direction in which a line is read.
-_CONTROL = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
-_TERMINAL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+_BEYOND = r"\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_CONTROL = re.compile(rf"[\x00-\x1f{_BEYOND}]")
+_TERMINAL = re.compile(rf"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f{_BEYOND}]")
 _NAMES = {9: "\\t", 10: "\\n", 13: "\\r"}
 
 
@@ -30,5 +29,10 @@ def word(text: object) -> str:
 
 
 def clean(text: str) -> str:
-    """Without colours and control characters; newlines and tabs stay."""
+    """Without colours, control and direction characters; newlines and tabs stay."""
     return _TERMINAL.sub("", text.replace("\r\n", "\n"))
+
+
+def subject(title: str) -> str:
+    """A task's title as a line of a commit's message: no trailer of ours, whatever it looks like."""
+    return f"task: {title}" if title.lstrip().startswith("Orkestra-") else title

@@ -28,9 +28,18 @@ text::unescape() {
   printf -v "$1" '%s' "$_out$_rest"
 }
 
-# text::plain VAR VALUE: VALUE for a terminal or a log: every control character becomes a question mark, so that
-# nothing an agent wrote can move the cursor or start a line of its own.
+# text::plain VAR VALUE: VALUE for a terminal or a log: every control character becomes a question mark, and so do those
+# of Unicode that act as one or turn the direction of a line (U+0080..9F, 061C, 200E, 200F, 2028..202E, 2066..2069), so
+# that nothing an agent wrote can move the cursor, start a line of its own, or be read as what it is not.
 text::plain() {
-  local _value=$2
-  printf -v "$1" '%s' "${_value//[[:cntrl:]]/?}"
+  # Bytes, whatever the locale: in C it has no other characters.
+  local LC_ALL=C _value=$2
+  _value=${_value//[[:cntrl:]]/?}
+  if [[ $_value == *[$'\xc2\xd8\xe2']* ]]; then
+    _value=${_value//$'\xc2'[$'\x80'-$'\x9f']/?}
+    _value=${_value//$'\xd8\x9c'/?}
+    _value=${_value//$'\xe2\x80'[$'\x8e\x8f'$'\xa8'-$'\xae']/?}
+    _value=${_value//$'\xe2\x81'[$'\xa6'-$'\xa9']/?}
+  fi
+  printf -v "$1" '%s' "$_value"
 }

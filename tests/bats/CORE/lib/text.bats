@@ -43,3 +43,18 @@ setup() {
   [[ $shown != *[$'\e\n\a']* ]]
   [[ $shown == a?* && $shown == *d ]]
 }
+
+@test "nor what acts so beyond ASCII, in any locale; other letters stay" {
+  local shown bad LC_ALL
+  for LC_ALL in C C.UTF-8; do
+    for bad in $'\u0080' $'\u009b' $'\u009f' $'\u061c' $'\u200e' $'\u200f' $'\u2028' $'\u202a' $'\u202e' $'\u2066' $'\u2069'; do
+      [[ ${#bad} != 6 ]] # where this locale cannot write it the test would show nothing
+      text::plain shown "a${bad}b"
+      assert_equal "$LC_ALL $shown" "$LC_ALL a?b"
+    done
+    for bad in ü â 日本 € ‐ … ⁰ Ø ؛ א; do
+      text::plain shown "a${bad}b"
+      assert_equal "$LC_ALL $shown" "$LC_ALL a${bad}b"
+    done
+  done
+}
