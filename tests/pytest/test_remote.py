@@ -102,7 +102,7 @@ def test_without_the_settings_there_is_no_courier(tmp_path: Path) -> None:
             128,
             "",
             "fatal: unable to access 'https://u:s3cret@host/x/': \033[2Jrefused\u202e\r\nhint: do\n",
-            "git push: unable to access 'https://host/x/': refused\\u202e",
+            "git push: unable to access 'https://host/x/': refused",
         ),
         (1, "", "error: a key-of-mine-0123 b\nerror: failed to push some refs\n", "git push: a [redacted] b"),
         (3, "", "", "git push ended with 3"),
