@@ -76,16 +76,20 @@ class Journal:
             if durable:
                 os.fdatasync(self._fd)
         except OSError as error:
-            raise LogLost(
-                EX_CANNOT_WRITE,
-                f"cannot write {self.path}: {error.strerror}",
-                "free space or mend the folder, then start again: nothing landed is lost",
-            ) from None
+            raise self._lost(error) from None
 
     def close(self) -> None:
-        """Make everything durable and let go."""
-        os.fdatasync(self._fd)
-        os.close(self._fd)
+        """Make everything durable and let go. Raises 73."""
+        try:
+            os.fdatasync(self._fd)
+        except OSError as error:
+            raise self._lost(error) from None
+        finally:
+            os.close(self._fd)
+
+    def _lost(self, error: OSError) -> LogLost:
+        found = files.cannot_write(self.path, error)
+        return LogLost(found.code, found.message, found.hint)
 
 
 def replay(path: Path, start: int = 0, about: str = "") -> Iterator[dict[str, Any]]:

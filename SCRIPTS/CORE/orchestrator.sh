@@ -16,7 +16,7 @@
 #   The file is long so that a run's life, and above all its end, stands in one place.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log context process store git lock hear SAFETY/leftovers SAFETY/cgroup SAFETY/limits SAFETY/launcher
+use log clock context process store git lock hear SAFETY/leftovers SAFETY/cgroup SAFETY/limits SAFETY/launcher
 
 readonly EARLY_DEATH=5    # seconds: a worker that lived less long died at once
 readonly EARLY_DEATHS=3   # so many of them in a row end the run
@@ -235,15 +235,8 @@ run::worker() {
   PID_OF[$LIVES]=$! WORKER_OF[$LIVES]=$number
   set +m
   exec {life}>&-
-  run::look_at_clock
+  clock::passed NOW
   BORN[$LIVES]=$NOW
-}
-
-# Seconds since the machine was started: no change of the clock moves them.
-run::look_at_clock() {
-  local uptime
-  read -r uptime </proc/uptime
-  NOW=${uptime%%.*}
 }
 
 run::work() {
@@ -297,7 +290,7 @@ run::listen() {
 run::bury() {
   local life=$1 number=${WORKER_OF[$1]} status age
   process::await status "${PID_OF[$life]}"
-  run::look_at_clock
+  clock::passed NOW
   age=$((NOW - BORN[$life]))
   unset "PID_OF[$life]" "WORKER_OF[$life]" "BORN[$life]"
   if ((status == 0)) || [[ -n $STOP_SIGNAL ]]; then return; fi
@@ -393,7 +386,7 @@ run::say_what_is_under_way() {
 # told when it asks for its next task. One that did not hear it is told again after the grace period, and in the end
 # whoever is left is killed.
 run::end_workers() {
-  run::look_at_clock
+  clock::passed NOW
   if [[ -z $DRAINED ]]; then
     DRAINED=1
     store::ask drain
@@ -470,6 +463,7 @@ run::land_rest() {
     ((status != 0)) || return 0
     ((status == 20)) || break
   done
+  if ((status == EX_CANNOT_WRITE)); then WORKER_STATUS=$status; fi
   warn "the last records are kept for the next time: ${said:-the landing ended with $status}"
 }
 

@@ -10,14 +10,14 @@
 #   70 the store is gone or something broke.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log process store git workspace land
+use log clock process store git workspace land
 # allow dependency-direction: the worker goes through every room
 use SAFETY/check SAFETY/furnish SAFETY/limits SAFETY/launcher SAFETY/leftovers SAFETY/validate SAFETY/gates COMMITTEE/vote
 
 WORKSPACE='' TICKET='' ATTEMPT=''
 TASK='' TRY='' AGENT='' # the attempt
 BASE='' TREE='' FILES=0 PATCH_ID='' OWN=-
-STARTED=0 NEXT='' LANDING_FD=''
+STARTED=0 NOW=0 NEXT='' LANDING_FD=''
 
 # What a person sees of a task's way: one line for each turn it takes.
 worker::tell() {
@@ -28,7 +28,7 @@ worker::tell() {
 # Runs a step and waits for it; STATUS gets its exit status. Told to stop meanwhile: the step is ended, the work kept.
 STATUS=0
 worker::step() {
-  STARTED=$SECONDS
+  clock::passed STARTED
   process::run STATUS "$@"
   [[ -z $PROCESS_STOPPING ]] || worker::leave
 }
@@ -36,7 +36,7 @@ worker::step() {
 # The same for a step whose output is its result.
 RESULT=''
 worker::step_result() {
-  STARTED=$SECONDS
+  clock::passed STARTED
   process::start "$@" >"$WORKSPACE/result"
   process::wait STATUS
   [[ -z $PROCESS_STOPPING ]] || worker::leave
@@ -97,6 +97,12 @@ worker::leave() {
   worker::keep_workspace
   rm -f -- "$TICKET/now"
   exit "$LEAVING"
+}
+
+# The orchestrator hears of it, too, and says what the store said.
+worker::store_lost() {
+  log::write error 'the store of this run is gone'
+  exit "$EX_INTERNAL"
 }
 
 # The store says that a person has cancelled or undone the task in our hands: the same, and this worker is replaced.
@@ -271,7 +277,8 @@ stage::work() {
     worker::lost "${RESULT%%$'\t'*}" "${RESULT#*$'\t'}"
     return
   fi
-  store::ask worked "$STATUS" "$((SECONDS - STARTED))" "$WORKSPACE/exchange" "$RESULT"
+  clock::passed NOW
+  store::ask worked "$STATUS" "$((NOW - STARTED))" "$WORKSPACE/exchange" "$RESULT"
   local verdict=("${STORE_REPLY[@]}")
   worker::take
   case ${verdict[0]} in
@@ -349,7 +356,7 @@ CHECK_STATUS=0 CHECK_SAID=''
 worker::check() {
   local seconds
   IFS= read -r seconds <"$TICKET/check-timeout" || : # it ends without a newline
-  STARTED=$SECONDS
+  clock::passed STARTED
   check::run CHECK_STATUS "$WORKSPACE" "$TICKET/check" "$ATTEMPT/check.log" "$seconds"
   [[ -z $PROCESS_STOPPING ]] || worker::leave
   if [[ -n $LIMITS_LOST ]]; then
@@ -357,7 +364,8 @@ worker::check() {
     return
   fi
   CHECK_SAID="the check ${CHECK_ENDED:-failed (exit $CHECK_STATUS)}"
-  store::ask checked "$CHECK_STATUS" "$((SECONDS - STARTED))" "$TREE"
+  clock::passed NOW
+  store::ask checked "$CHECK_STATUS" "$((NOW - STARTED))" "$TREE"
 }
 
 stage::check() {
@@ -655,6 +663,8 @@ main() {
   leftovers::end "$WORKSPACE" now
   trap limits::close EXIT
   limits::share
+  # shellcheck disable=SC2034  # for store.bash
+  STORE_ON_LOST=worker::store_lost
   store::connect "w$1"
   launcher::fence "$WORKSPACE"
   worker::keep_workspace

@@ -216,6 +216,18 @@ checkout::settle() {
   checkout::_git update-index -q --refresh >/dev/null || : # says 1 where a person's edits differ
 }
 
+# checkout::bring_back_folders OLD NEW: Git removes a folder with the last file in it. Where a landing is taken back, a
+# folder that was empty before (src/ of a new project) stands again.
+checkout::bring_back_folders() {
+  local path
+  while IFS= read -r -d '' path; do
+    [[ $path == */* ]] || continue
+    path=$CHECKOUT_DIR/${path%%/*}
+    [[ -e $path || -L $path ]] || mkdir -- "$path"
+  done < <(git::project diff-tree -r -z --name-only --no-renames --diff-filter=A "$1" "$2")
+  wait "$!"
+}
+
 # checkout::_begun PATH BLOB...: whether the file is what a Git that was killed leaves of one of the blobs: it removes the
 # old file, makes the new one and writes it from its beginning, so far as whole pages. None of it is a person's.
 checkout::_begun() {

@@ -48,11 +48,15 @@ error::_look_at_disks() {
   done
 }
 
+ERROR_WRITING='' # what this process does nothing but write to: whatever fails meanwhile means that it cannot
+
 # What nobody expected: one line for a person, the place for a developer.
 error::_trap() {
   local code=$1 line=$2 command=$3
   trap - ERR
   error::_look_at_disks
+  [[ -z $ERROR_WRITING || ${ORKESTRA_DEBUG:-} == 1 ]] || die "$EX_CANNOT_WRITE" "cannot write $ERROR_WRITING" \
+    "${ORKESTRA_LOGS:+the end of $ORKESTRA_LOGS/orchestrator.log says why; }mend that, then start again: nothing is lost"
   if [[ ${ORKESTRA_DEBUG:-} == 1 ]]; then
     printf 'orkestra: %s:%s: "%s" ended with %s\n' "${BASH_SOURCE[1]:-$0}" "$line" "$command" "$code" >&2
     local frame

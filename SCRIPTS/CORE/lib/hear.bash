@@ -3,7 +3,7 @@
 # What programs and Bash itself say goes into the log: on a full disk every one of them speaks up, beside the part that
 # says what it means.
 
-use log
+use log clock
 
 readonly HEAR_AGAIN=60 # seconds after which the same may be said again
 HEAR_END=''            # closes when all has been heard
@@ -28,7 +28,7 @@ hear::end() {
 }
 
 hear::_lines() {
-  local line last
+  local line last now
   local -A said=()
   trap '' INT TERM HUP PIPE
   trap - ERR
@@ -40,8 +40,9 @@ hear::_lines() {
       '') ;;
       'orkestra: '* | '  '*)
         last=${said[$line]:-}
-        [[ -z $last ]] || ((SECONDS - last >= HEAR_AGAIN)) || continue
-        said[$line]=$SECONDS
+        clock::passed now
+        [[ -z $last ]] || ((now - last >= HEAR_AGAIN)) || continue
+        said[$line]=$now
         printf '%s\n' "$line" >&"$1"
         ;;
       *) log::write error "$line" ;;

@@ -6,7 +6,7 @@
 # next request starts another. One that dies is replaced once in a request: asking twice does no harm. It dies with its
 # worker.
 
-use text process
+use text clock process
 # allow dependency-direction: the worker's fork becomes the sandbox; what that is stays in SAFETY
 use SAFETY/sandbox
 # allow dependency-direction: which folders these are is known there
@@ -42,18 +42,21 @@ keeper::ask() {
 
 # Its answer; where there is none it is ended.
 keeper::_listen() {
-  local line='' part status deadline=$((SECONDS + KEEPER_SECONDS)) left
+  local line='' part status now deadline left
+  clock::passed now
+  deadline=$((now + KEEPER_SECONDS))
   while :; do
-    part='' status=0 left=$((deadline - SECONDS))
+    part='' status=0 left=$((deadline - now))
     ((left > 0)) || left=0.01
     IFS= read -r -t "$left" part <&"$KEEPER_FROM" || status=$?
     line+=$part
+    clock::passed now
     if ((status == 0)); then
       keeper::_understand "$line"
       return
     fi
     # A signal, and half an answer so far.
-    ((status > 128 && SECONDS < deadline)) && [[ -z $PROCESS_STOPPING ]] || break
+    ((status > 128 && now < deadline)) && [[ -z $PROCESS_STOPPING ]] || break
   done
   if [[ -n $PROCESS_STOPPING ]]; then
     KEEPER_STATUS=143

@@ -51,8 +51,9 @@ land::_not_moved() {
 
 land::move() {
   local head=$1 new=$2
+  ERROR_WRITING="the checkout ${ORKESTRA_PROJECT} or its $ORKESTRA_GIT_DIR"
   [[ -d $ORKESTRA_GIT_DIR/orkestra ]] || mkdir -p -- "$ORKESTRA_GIT_DIR/orkestra"
-  land::recover # finds the checkout too; of a worker of this run that was killed, maybe
+  land::_recover # finds the checkout too; of a worker of this run that was killed, maybe
   git::own_ref "$LAND_INTENT" "$new"
   if [[ -z $CHECKOUT_DIR ]]; then
     land::_swap "$head" "$new"
@@ -72,6 +73,7 @@ land::move() {
   land::_swap "$head" "$new"
   if [[ -z $LAND_SWAPPED ]]; then
     checkout::update "$new" "$head"
+    checkout::bring_back_folders "$head" "$new"
     checkout::unlock
     land::_not_moved
   fi
@@ -88,6 +90,12 @@ land::_blocked() {
 # The branch is the truth: where it has arrived the checkout is brought along, where it has not the files go back, and
 # the work is done or landed again. A file that a person has edited since stays as it is.
 land::recover() {
+  # shellcheck disable=SC2034  # error.bash
+  ERROR_WRITING="the checkout ${ORKESTRA_PROJECT} or its $ORKESTRA_GIT_DIR"
+  land::_recover
+}
+
+land::_recover() {
   local old new head
   checkout::find_interrupted
   [[ -n $CHECKOUT_INTERRUPTED ]] || return 0
@@ -96,6 +104,7 @@ land::recover() {
   git::head head
   if [[ $head == "$old" ]]; then
     checkout::settle "$new" "$old"
+    checkout::bring_back_folders "$old" "$new"
     checkout::unlock
     log::write info "took back a landing that was interrupted before the branch moved to $new"
   elif [[ $head == "$new" ]] || git::project merge-base --is-ancestor "$new" "$head"; then

@@ -9,7 +9,7 @@
 #   output, disk        looked at: a command may be over for as long as it is between two looks. No file grows beyond
 #                       LIMITS_FILE in any case.
 
-use process SAFETY/cgroup SAFETY/census SAFETY/leftovers SAFETY/sandbox
+use clock process SAFETY/cgroup SAFETY/census SAFETY/leftovers SAFETY/sandbox
 
 readonly LIMITS_TICK=2                           # seconds between two looks
 readonly LIMITS_FILE=$((8 * 1024 * 1024 * 1024)) # bytes: the largest file
@@ -76,7 +76,7 @@ limits::run() {
     launcher::run "$@"
     return
   fi
-  local _var=$1 _place=$2 _log=$3 _folders=() _held _began=$EPOCHSECONDS
+  local _var=$1 _place=$2 _log=$3 _folders=() _held _began _now
   shift 3
   while [[ $1 != -- ]]; do
     _folders+=("$1")
@@ -87,13 +87,15 @@ limits::run() {
   cgroup::refusals LIMITS_REFUSED
   cgroup::kills LIMITS_KILLED
   limits::pipe LIMITS_ENDED _held "$_place/ended"
+  clock::passed _began
   process::start_here sandbox::become "${LIMITS_SANDBOX[@]}" --hold "$_held" --seconds "${@:2}" >"$_log" 2>&1 </dev/null
   exec {_held}>&-
   limits::_watch "$_log" "${_folders[@]}"
   [[ -z $LIMITS_REASON ]] || process::stop KILL
   process::wait "$_var"
+  clock::passed _now
   # shellcheck disable=SC2034  # as above
-  LIMITS_TOOK=$((EPOCHSECONDS - _began))
+  LIMITS_TOOK=$((_now - _began))
   exec {LIMITS_ENDED}<&-
   limits::_forget_measure
   leftovers::end "$_place" "${LIMITS_REASON:+now}"
@@ -170,8 +172,9 @@ limits::_processes() {
 
 # The disk is measured beside the command, as often as the measurement is cheap.
 limits::_disk() {
-  local used
-  ((LIMITS_DISK > 0 && SECONDS >= LIMITS_DU_NEXT)) || return 0
+  local used now
+  clock::passed now
+  ((LIMITS_DISK > 0 && now >= LIMITS_DU_NEXT)) || return 0
   if [[ -z $LIMITS_DU ]]; then
     LIMITS_DU_SINCE=${EPOCHREALTIME/./}
     limits::_measure "$@"
@@ -201,14 +204,15 @@ limits::_forget_measure() {
 
 # limits::_measured VAR SECONDS: VAR gets the bytes, or nothing while they are still being counted.
 limits::_measured() {
-  local _size _name _took
+  local _size _name _took _now
   printf -v "$1" ''
   while read -r -t "$2" -u "$LIMITS_DU" _size _name; do
     [[ $_name == total && $_size =~ ^[0-9]+$ ]] || continue
     printf -v "$1" '%s' "$_size"
     limits::_forget_measure
     _took=$(((${EPOCHREALTIME/./} - LIMITS_DU_SINCE) * LIMITS_LOOK_SHARE / 1000000))
-    LIMITS_DU_NEXT=$((SECONDS + (_took < LIMITS_LOOK_MOST ? _took : LIMITS_LOOK_MOST)))
+    clock::passed _now
+    LIMITS_DU_NEXT=$((_now + (_took < LIMITS_LOOK_MOST ? _took : LIMITS_LOOK_MOST)))
     return
   done
 }
