@@ -156,7 +156,7 @@ def test_a_lost_job_is_no_attempt_and_is_done_again(
     project = there.new("p", tasks, check="test ! -e noise")
     run = there.start_in_background("--project", str(project.path), "--workers", "4")
     wait_for(lambda: parts(there), "an agent at work")
-    job, node = lasting(cluster)
+    job, node = lasting(there, cluster)
     ends(cluster, node, job)
     said = ended(run)
     assert run.returncode == 0, said
@@ -169,9 +169,11 @@ def test_a_lost_job_is_no_attempt_and_is_done_again(
     nothing_left(there, cluster)
 
 
-def lasting(cluster: Cluster) -> tuple[str, str]:
-    """Number and node of the oldest job."""
-    job, _state, node = sorted(cluster.jobs("--states=running"), key=lambda row: int(row[0]))[0]
+def lasting(world: World, cluster: Cluster) -> tuple[str, str]:
+    """Number and node of the job whose agent or check has left its `part`."""
+    (part,) = parts(world)
+    (folder,) = part.parents[1].glob("jobs/orkestra-*")
+    ((job, _state, node),) = cluster.jobs(f"--name={folder.name}")
     return job, node
 
 
@@ -181,7 +183,7 @@ def test_a_check_that_was_lost_is_done_again_without_the_agent(there: World, clu
     project = there.new("p", [{"id": "a", "command": "echo $ORKESTRA_TRY >done", "check": waits}])
     run = there.start_in_background("--project", str(project.path))
     wait_for(lambda: parts(there), "a check at work")
-    job, _node = lasting(cluster)
+    job, _node = lasting(there, cluster)
     cluster.call("scancel", "--signal=KILL", job)
     wait_for(lambda: lost_ones(there), "the loss")
 
@@ -215,7 +217,7 @@ def test_a_ballot_that_was_lost_is_asked_for_again(there: World, cluster: Cluste
     run = there.start_in_background("--project", str(project.path))
     votes = project.path / "logs" / "execution" / "attempts" / "a"
     wait_for(lambda: "begun" in "".join(one.read_text() for one in votes.glob("1/**/output.log")))
-    job, _node = lasting(cluster)
+    ((job, _state, _node),) = cluster.jobs("--states=running")
     shown = cluster.call("scontrol", "show", "job", job)
     cluster.call("scancel", job)
     said = ended(run)
@@ -270,7 +272,7 @@ def test_a_killed_run_leaves_no_job_that_writes_into_a_workspace_of_the_next(
     project = there.new("p", [{"id": "a", "command": HANGS_ONCE}], check="test ! -e noise")
     run = there.start_in_background("--project", str(project.path))
     wait_for(lambda: parts(there), "an agent at work")
-    node = lasting(cluster)[1]
+    node = lasting(there, cluster)[1]
     cluster.cut(node)  # nobody can tell it to stop
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
@@ -286,7 +288,7 @@ def test_a_job_ends_itself_when_its_run_was_killed(there: World, cluster: Cluste
     project = there.new("p", [{"id": "a", "command": HANGS_ONCE}])
     run = there.start_in_background("--project", str(project.path))
     wait_for(lambda: parts(there), "an agent at work")
-    cluster.cut(lasting(cluster)[1])
+    cluster.cut(lasting(there, cluster)[1])
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
     wait_for(lambda: not below(there.place), "the end of every process, on the node too")
