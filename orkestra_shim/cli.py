@@ -14,6 +14,7 @@ from orkestra_shim.errors import (
     EX_FAILED,
     EX_INTERNAL,
     EX_INTERRUPTED,
+    EX_UNAVAILABLE,
     EX_USAGE,
     OrkestraError,
 )
@@ -56,6 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     debug = os.environ.get("ORKESTRA_DEBUG") == "1"
     try:
+        _need_linux()
         code = orkestra.main(args=arguments, prog_name="orkestra", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
@@ -81,6 +83,17 @@ def main(arguments: list[str] | None = None) -> int:
         if debug:
             raise
         return _unexpected(error)
+
+
+def _need_linux() -> None:
+    """Raises 69 elsewhere, as bin/orkestra does: installed with pip this is the first that is asked."""
+    if not sys.platform.startswith("linux"):
+        raise OrkestraError(
+            EX_UNAVAILABLE,
+            f"it runs on Linux only, and this is {sys.platform}: there is no bubblewrap, flock or setpriv "
+            "here; nothing was done",
+            "use a Linux container or virtual machine; what its projects hold is read with Git on any system",
+        )
 
 
 def _flushed(code: object) -> int:

@@ -37,6 +37,7 @@ def variables(home: Home, values: dict[str, settings.Value], found: Project) -> 
         "ORKESTRA_SECRETS_FILE": f"{runtime}/secrets",
         "ORKESTRA_AUTHOR_NAME": name,
         "ORKESTRA_AUTHOR_EMAIL": mail,
+        "ORKESTRA_ELSEWHERE": "\n".join(projects.elsewhere(home)),
         "ORKESTRA_SIGN": "1" if repo.is_true(user.get("commit.gpgsign", "")) else "0",
     }
 

@@ -152,6 +152,11 @@ def enclosing(folder: Path) -> Path | None:
     return None
 
 
+def elsewhere(home: Home) -> list[str]:
+    """Folders of the projects that are known and not in PROJECTS."""
+    return [str(entry["path"]) for entry in _known(_pointer_or_nothing(home)) if os.path.isdir(entry["path"])]
+
+
 def all_projects(home: Home, projects: Path) -> list[Project | OrkestraError]:
     """Every project of PROJECTS and those known elsewhere; one that cannot be read is given as its error."""
     pointer = _pointer_or_nothing(home)

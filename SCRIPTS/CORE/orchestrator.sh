@@ -117,13 +117,23 @@ run::folders() {
 # Whether bubblewrap works here is found out anew for each run, and said once.
 run::look_at_sandbox() {
   local why status=0
-  [[ $ORKESTRA_SANDBOX != off ]] || return 0
+  if [[ $ORKESTRA_SANDBOX == off ]]; then
+    run::compile
+    return
+  fi
   why=$("$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" --probe 2>&1) || status=$?
   ((status != 0)) || return 0
   # Only where bubblewrap cannot work may agents do without it.
   ((status == EX_UNAVAILABLE)) || die "$status" "${why#orkestra: }"
   [[ $ORKESTRA_SANDBOX == auto ]] || die "$EX_CONFIG" "ORKESTRA_SANDBOX is required, and ${why#orkestra: }"
   warn "agents run without a sandbox: ${why#orkestra: }"
+  run::compile
+}
+
+# Where what has changed is looked for after each attempt, Python has nothing left to write beside its own source. One that
+# may not write there cannot be made to by an agent either.
+run::compile() {
+  "$ORKESTRA_PYTHON" -m compileall -q "$ORKESTRA_ROOT/orkestra_shim" >/dev/null 2>&1 || log::write info 'Python keeps nothing compiled here'
 }
 
 # The nodes are looked at anew, and what had to be left of folders that a node nobody reached could write to goes.

@@ -266,6 +266,21 @@ worker::validate() {
   WRONG=${VALIDATE_FOUND%$'\n'}
 }
 
+# Without a sandbox: whoever has written the framework, the settings or another project meanwhile has ended the run, too.
+# What an agent could do there it may have done elsewhere, where nobody looks.
+worker::look_around() {
+  local found
+  validate::run after "$WORKSPACE" "$TICKET" "$ATTEMPT" "$BASE" framework
+  [[ -n $VALIDATE_FOUND ]] || return 0
+  found=${VALIDATE_FOUND%$'\n'}
+  found=${found//$'\n'/; }
+  worker::fail "refused: $found"
+  worker::end_turn
+  redact::folder "$ATTEMPT"
+  die "$EX_CONFIG" "this run ends: there is no sandbox, and while $TASK was done somebody wrote what no task may: $found" \
+    "if that was not you, this machine is not to be trusted any more: look at what is named, and give agents a sandbox (orkestra doctor)"
+}
+
 stage::work() {
   worker::validate before
   if [[ -n $WRONG ]]; then
@@ -281,6 +296,7 @@ stage::work() {
   store::ask worked "$STATUS" "$((NOW - STARTED))" "$WORKSPACE/exchange" "$RESULT"
   local verdict=("${STORE_REPLY[@]}")
   worker::take
+  worker::look_around
   case ${verdict[0]} in
     done)
       if ((STATUS == 0)); then
@@ -363,6 +379,7 @@ worker::check() {
     worker::lost "$LIMITS_BEGUN" "$LIMITS_LOST"
     return
   fi
+  worker::look_around
   CHECK_SAID="the check ${CHECK_ENDED:-failed (exit $CHECK_STATUS)}"
   clock::passed NOW
   store::ask checked "$CHECK_STATUS" "$((NOW - STARTED))" "$TREE"
@@ -437,6 +454,7 @@ stage::vote() {
   fi
   local vote=${STORE_REPLY[1]} folder=${STORE_REPLY[2]}
   worker::hold_vote "$folder"
+  worker::look_around
   store::ask vote-close "$vote"
   case ${STORE_REPLY[0]} in
     approve) NEXT=land ;;

@@ -68,6 +68,34 @@ def test_an_old_bash_is_refused_in_one_line(checkout: Path, version: str) -> Non
     assert done.stderr == f"orkestra: Bash 5.1 or newer is needed; this is {version}\n"
 
 
+@pytest.mark.parametrize("bash", ["3.2.57(1)-release", "5.2.15(1)-release"])
+def test_macos_is_refused_in_one_line_and_nothing_is_begun(checkout: Path, tmp_path: Path, bash: str) -> None:
+    """What is not Linux is told by Bash's own OSTYPE and named by uname; both are faked here."""
+    uname = tmp_path / "uname"
+    uname.write_text("#!/bin/sh\necho Darwin\n")
+    uname.chmod(0o755)
+    shutil.rmtree(checkout / ".venv")
+    env = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+    word = f"OSTYPE=darwin23; BASH_VERSION='{bash}'; source bin/orkestra start"
+    done = call(["bash", "-c", word], env=env, cwd=checkout)
+    assert done.returncode == 69 and done.stdout == ""
+    assert done.stderr.startswith("orkestra: it runs on Linux only, and this is Darwin: ")
+    assert "Linux container" in done.stderr and done.stderr.count("\n") == 2
+    assert not (checkout / ".venv").exists()
+    script = call(["bash", "-c", "OSTYPE=darwin23; source SCRIPTS/CORE/setup.sh x y"], env=env, cwd=checkout)
+    assert script.returncode == 69 and "Linux only" in script.stderr
+
+
+def test_the_installed_command_says_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from orkestra_shim import cli
+
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert cli.main(["list"]) == 69
+    assert "Linux only, and this is darwin" in capsys.readouterr().err
+
+
 def test_another_shell_is_refused_in_one_line(checkout: Path) -> None:
     done = call(["sh", "bin/orkestra", "x"], cwd=checkout)
     if (

@@ -6,6 +6,10 @@
 #
 # Sourced a second time it does nothing. Needs Bash 5.1 (inherit_errexit, wait -n -p, EPOCHREALTIME) and says so.
 
+if [[ $OSTYPE != linux* ]]; then
+  printf 'orkestra: it runs on Linux only: there is no bubblewrap, flock or setpriv on %s; nothing was done\n' "$OSTYPE" >&2
+  exit 69
+fi
 if ((BASH_VERSINFO[0] < 5 || (BASH_VERSINFO[0] == 5 && BASH_VERSINFO[1] < 1))); then
   printf 'orkestra: Bash 5.1 or newer is needed, this is %s\n' "$BASH_VERSION" >&2
   exit 78

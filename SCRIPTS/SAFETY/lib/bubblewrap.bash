@@ -6,10 +6,6 @@
 bubblewrap::probe() {
   local said status=0
   ROOTFS_BWRAP='' ROOTFS_REASON='' ROOTFS_CURE=''
-  if [[ ${OSTYPE:-} != linux* ]]; then
-    ROOTFS_REASON='it exists for Linux only' ROOTFS_CURE='set ORKESTRA_SANDBOX=off, or use a Linux machine'
-    return
-  fi
   if ! ROOTFS_BWRAP=$(type -P bwrap); then
     ROOTFS_REASON='it is not installed'
     bubblewrap::_install_command ROOTFS_CURE

@@ -4,6 +4,8 @@
 use text
 
 VALIDATE_FOUND='' VALIDATE_NAME=''
+# shellcheck disable=SC2034  # validators know it
+VALIDATE_STAMP='' # what that file is which says when the agent began
 
 # validate::run before|after WORKSPACE TICKET ATTEMPT BASE [ONLY]: VALIDATE_FOUND gets a line for each thing that is
 # wrong. With ONLY that validator alone is asked.

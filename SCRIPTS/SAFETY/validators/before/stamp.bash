@@ -14,4 +14,6 @@ validator::stamp() {
     return
   fi
   until [[ $stamp.next -nt $stamp ]]; do : >"$stamp.next"; done
+  # shellcheck disable=SC2034  # for ../after/framework.bash
+  VALIDATE_STAMP=$(stat -c '%i %.Y %.Z' -- "$stamp")
 }
