@@ -101,7 +101,9 @@ def _ranking(result: dict[str, Any]) -> Iterator[str]:
 
 def _rounds(result: dict[str, Any]) -> Iterator[str]:
     for number, one in enumerate(result["rounds"] or [], 1):
-        counts = ", ".join(f"{name(option)} {count}" for option, count in one["counts"].items())
+        having = [f"{name(option)} {count}" for option, count in one["counts"].items() if count != 0]
+        without = len(one["counts"]) - len(having)
+        counts = ", ".join([*having, *([f"{without} without a vote"] if without else [])])
         yield f"round {number}: {counts}; exhausted {one['exhausted']}"
         if one["dropped"]:
             yield f"  dropped: {', '.join(map(name, one['dropped']))}{_lowest(one['tie'])}"
@@ -110,6 +112,8 @@ def _rounds(result: dict[str, Any]) -> Iterator[str]:
 def _lowest(tie: dict[str, Any] | None) -> str:
     if tie is None:
         return ""
+    if tie["by"] == "no votes":
+        return " (no votes)"
     among = ", ".join(map(name, tie["among"]))
     return f" (equally low: {among}; {'by ' + tie['by'] if tie['by'] else 'without a seed any may be it'})"
 

@@ -298,11 +298,11 @@ def test_weights(tally: Any) -> None:
 
 
 def test_numbers_up_to_the_limit_are_exact(tally: Any, place: Path, capsys: Capture) -> None:
-    half = 2**50 - 1
+    half = 2**50
     rows = [{"choice": "A", "count": half}, {"choice": "B", "count": half - 1}]
     said = tally({"candidates": ["A", "B"], "ballots": rows})
     assert (said["winners"], said["scores"]) == (["A"], {"A": half, "B": half - 1})
-    for count in (2**53, 2**53 + 1, 10**400):
+    for count in (2**51, 2**53 + 1, 10**400):
         profile = {"candidates": ["A", "B"], "ballots": [{"choice": "A", "count": count}]}
         Path("profile").write_text(json.dumps(profile))
         assert main(["vote", "tally", "profile"]) == 65

@@ -75,6 +75,14 @@ def test_as_by_the_definition(method: str, election: tuple[list[str], Rows]) -> 
     assert winners(options, rows, method) == getattr(oracle, method)(voters(rows), options)
 
 
+def test_irv_remembers_how_it_came_to_a_round() -> None:
+    """A then D, or D then A, leave the same options; B and C are equal at last, and the rounds before differ."""
+    rankings = [(1, "AC"), (2, "E"), (1, "DB"), (2, "CAE"), (2, "BD")]
+    rows: Rows = [{"ranking": [[x] for x in ranking], "count": times} for times, ranking in rankings]
+    assert oracle.irv(voters(rows), list("ABCDE")) == {"B", "C"}
+    assert winners(list("ABCDE"), rows, "irv") == {"B", "C"}
+
+
 @fixed
 @given(elections())
 def test_ranked_pairs_as_by_every_order(election: tuple[list[str], Rows]) -> None:
