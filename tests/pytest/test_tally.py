@@ -547,6 +547,11 @@ def bad(ballot: object, **more: object) -> str:
         (bad({"choice": "A"}, members=1), "2 voted, and there are 1 members"),
         (bad({"choice": "A"}, members=["x", "y"]), 'must name its "member"'),
         (bad({"choice": "A", "member": "x", "count": 2}), "counts once"),
+        (
+            '{"ballots": [{"choice": "yes", "member": "x"}, {"choice": "no", "member": "x"}]}',
+            'ballot 2: "x" has voted already',
+        ),
+        (bad({"choice": "A", "member": "z"}, members=["x", "y"]), '"z" is no member'),
         (bad({"choice": "A"}, method="lottery"), '"lottery" is no method'),
         (bad({"choice": "A"}, seed=7), '"seed" must be a text'),
         ('{"candidates": ["A", "A"], "ballots": []}', '"A" is named twice'),
