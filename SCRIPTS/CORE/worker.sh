@@ -293,10 +293,10 @@ stage::work() {
     return
   fi
   clock::passed NOW
+  worker::look_around
   store::ask worked "$STATUS" "$((NOW - STARTED))" "$WORKSPACE/exchange" "$RESULT"
   local verdict=("${STORE_REPLY[@]}")
   worker::take
-  worker::look_around
   case ${verdict[0]} in
     done)
       if ((STATUS == 0)); then
