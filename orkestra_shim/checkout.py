@@ -8,6 +8,7 @@ from pathlib import Path
 from . import files, jsonfile
 from .errors import EX_DATA, OrkestraError
 from .plumbing import Git
+from .text import printable, word
 
 
 class Checkout:
@@ -32,6 +33,16 @@ class Checkout:
         folder = self._git.git_dir / "orkestra"
         files.make_folder(folder)
         return files.locked(folder / "queue.lock")
+
+    def need(self, file: str) -> None:
+        """Nobody has removed a file from a checkout that is on the branch, or OrkestraError 65."""
+        path = self.path / file
+        if self.on_branch() and not path.is_file():
+            raise OrkestraError(
+                EX_DATA,
+                f"{printable(path)} is missing",
+                f"bring it back: git -C {word(self.path)} checkout -- {file}",
+            )
 
     def read(self, file: str) -> tuple[bytes, str]:
         """(bytes, a name for errors) of a file of the project. Raises OrkestraError 65 when there is none."""

@@ -52,8 +52,10 @@ def examine(place: Place) -> list[Finding]:
 
 def _queue(place: Place) -> Iterator[Finding]:
     """It parses, its ids and edges are sound, and it does not say more than the records."""
-    data, name = board.checkout(place.project).read(queue.FILE)
+    checkout = board.checkout(place.project)
+    data, name = checkout.read(queue.FILE)
     try:
+        checkout.need(queue.FILE)
         document = queue.Document(jsonfile.decode(data, name), name)
     except OrkestraError as error:
         yield Finding("queue", error.message, error.hint or "mend it there; a run goes on with what it had")

@@ -7,9 +7,7 @@ import time
 
 from . import canonical, files, jsonfile, queue
 from .checkout import Checkout
-from .errors import EX_DATA, OrkestraError
 from .keys import Keys
-from .text import printable, word
 
 _Stamp = tuple[int, int, int]
 EVERY = 1.0  # seconds between two looks when nothing else happens
@@ -26,14 +24,6 @@ class QueueFile:
         self._looked = 0.0
         self._digest = ""
 
-    def _need(self) -> None:
-        if not self.path.is_file():
-            raise OrkestraError(
-                EX_DATA,
-                f"{printable(self.path)} is missing",
-                f"bring it back: git -C {word(self._checkout.path)} checkout -- {queue.FILE}",
-            )
-
     def _stamp(self, descriptor: int | None = None) -> _Stamp | None:
         try:
             found = os.stat(self.path if descriptor is None else descriptor)
@@ -47,7 +37,7 @@ class QueueFile:
         Raises 65, also where it was removed from a checkout that is on the branch.
         """
         if self._checkout.on_branch():
-            self._need()
+            self._checkout.need(queue.FILE)
             self._seen = self._stamp()
         data, _ = self._checkout.read(queue.FILE)
         self._digest = canonical.sha256(data)
@@ -96,7 +86,7 @@ class QueueFile:
         """
         if not self._checkout.on_branch():
             return True
-        self._need()
+        self._checkout.need(queue.FILE)
         with self._checkout.queue_lock():
             if not files.replace_known(self.path, data, lambda old: canonical.sha256(old) == self._digest):
                 return False

@@ -67,6 +67,12 @@ queue() { printf '{"version": 1, "tasks": [%s]}\n' "$1" >"$PROJECT/config/task-q
   assert_equal "$(jq -c '[.ok, (.findings | length), .findings[0].area]' <<<"$output")" '[false,1,"queue"]'
 }
 
+@test "a queue that was removed from the checkout" {
+  rm -- "$PROJECT/config/task-queue.json"
+  finds queue 'config/task-queue.json is missing'
+  assert_output_has 'checkout -- config/task-queue.json'
+}
+
 @test "a status that the records do not bear out" {
   queue '{"id": "one", "status": "completed"}'
   finds queue 'one is called completed, and the branch holds no outcome of it'
@@ -211,6 +217,23 @@ queue() { printf '{"version": 1, "tasks": [%s]}\n' "$1" >"$PROJECT/config/task-q
   need_root
   chown nobody "$PROJECT/.git/HEAD"
   finds owner '.git/HEAD in .git do not belong to root'
+}
+
+@test "a .git that belongs to somebody else" {
+  need_root
+  chown -R nobody "$PROJECT/.git"
+  finds records "$PROJECT belongs to another user"
+}
+
+@test "a disk on which no more files can be made" {
+  need_root
+  unshare -m true 2>/dev/null || skip 'no mount namespaces here'
+  mkdir -p -- "$ORKESTRA_WORKSPACES_DIR"
+  run unshare -m bash -c 'mount -t tmpfs -o nr_inodes=40 none "$1" && "$0" --project "$2"' \
+    "$SCRIPTS/SAFETY/consistency.sh" "$ORKESTRA_WORKSPACES_DIR" "$PROJECT"
+  assert_status 1
+  assert_equal "${#lines[@]}" 1
+  assert_matches "$output" 'disk: only [0-9]+ files can be made on the disk of '
 }
 
 @test "a full disk, a read-only one" {
