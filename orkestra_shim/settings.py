@@ -80,7 +80,7 @@ def _has_control(text: str) -> bool:
 
 _CHECKS: dict[str, Callable[[str, Path], str]] = {
     "ORKESTRA_PROJECTS": _folder,
-    "ORKESTRA_WORKERS": _number(1, 64),
+    "ORKESTRA_WORKERS": _number(1, 256),
     "ORKESTRA_GRACE": _number(0, 3600),
     "ORKESTRA_REMOTE_TIMEOUT": _number(1, 3600),
     "ORKESTRA_OUTPUT_LIMIT": _number(0, 999999),

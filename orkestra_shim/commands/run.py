@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command()
 @with_project
 @click.option("--stay", is_flag=True, help="Wait for more when nothing is left to do.")
-@click.option("--workers", type=click.IntRange(1, 64), help="How many tasks at the same time.")
+@click.option("--workers", type=click.IntRange(1, 256), help="How many tasks at the same time.")
 @click.option("--only", multiple=True, metavar="TASK", help="Nothing but this task and what it waits for.")
 @click.option(
     "--until",

@@ -184,7 +184,7 @@ def test_a_check_that_was_lost_is_done_again_without_the_agent(there: World, clu
     run = there.start_in_background("--project", str(project.path))
     wait_for(lambda: parts(there), "a check at work")
     job, _node = lasting(there, cluster)
-    cluster.call("scancel", "--signal=KILL", job)
+    cluster.call("scancel", "--signal=KILL", f"{job}.0")
     wait_for(lambda: lost_ones(there), "the loss")
 
     def let_go() -> bool:

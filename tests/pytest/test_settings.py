@@ -63,8 +63,8 @@ def test_projects_relative_to_home_and_tilde(home: Home) -> None:
     [
         ("ORKESTRA_WORKERS=2\nORKESTRA_WORKER=3\n", 2, "unknown setting ORKESTRA_WORKER"),
         ("\n# x\nANTHROPIC_API_KEY=abc\n", 3, "unknown setting ANTHROPIC_API_KEY"),
-        ("ORKESTRA_WORKERS=many\n", 1, "a whole number from 1 to 64"),
-        ("ORKESTRA_WORKERS=0\n", 1, "a whole number from 1 to 64"),
+        ("ORKESTRA_WORKERS=many\n", 1, "a whole number from 1 to 256"),
+        ("ORKESTRA_WORKERS=0\n", 1, "a whole number from 1 to 256"),
         ("ORKESTRA_WORKERS=1e9\n", 1, "a whole number"),
         ("ORKESTRA_SANDBOX=maybe\n", 1, "one of required, auto, off"),
         ("ORKESTRA_SANDBOX_READ=relative/path\n", 1, "absolute paths"),
