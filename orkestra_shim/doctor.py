@@ -65,6 +65,7 @@ def examine() -> list[Finding]:
         *_launcher(home, values),
         *_limits(home, values),
         _keys(home),
+        _scanners(),
         *_space(home, values),
         *_agents(home, values),
     ]
@@ -238,6 +239,14 @@ def _keys(home: Home) -> Finding:
     if not names:
         return Finding("keys", GOOD, "none; plain commands and tools with their own login need none")
     return Finding("keys", GOOD, f"{', '.join(names)} in {path}")
+
+
+def _scanners() -> Finding:
+    """What finds keys by their looks beside the gate's own patterns."""
+    found = [name for name in ("gitleaks", "detect-secrets") if shutil.which(name)]
+    if found:
+        return Finding("scanners", GOOD, f"{' and '.join(found)}: asked about each change")
+    return Finding("scanners", GOOD, "none; gitleaks or detect-secrets would be asked about each change")
 
 
 def _space(home: Home, values: dict[str, Value]) -> Iterator[Finding]:

@@ -82,7 +82,20 @@ install::environment() {
   cp -- tests/requirements.txt "$stamp" 2>/dev/null || :
 }
 
+# detect-secrets, in an environment of its own: on the PATH of every test it would be asked about each change.
+install::scanner() {
+  local place=$VENV/test-cache/detect-secrets
+  [[ " $* " == *' bats '* ]] || return 0
+  ! cmp -s -- tests/scanner-requirements.txt "$place/requirements.txt" || return 0
+  "$VENV/bin/python" -m venv --clear "$place" \
+    || install::give_up "$place could not be made" 'see whether this user may write there'
+  install::retry "$place/bin/python" -m pip --quiet install --requirement tests/scanner-requirements.txt \
+    || install::give_up 'detect-secrets could not be installed' 'see what pip said above; bin/test tries again'
+  cp -- tests/scanner-requirements.txt "$place/requirements.txt"
+}
+
 install::everything() {
   install::packages "$@"
   install::environment
+  install::scanner "$@"
 }
