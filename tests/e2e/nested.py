@@ -91,7 +91,7 @@ def halt(*roots: int) -> list[int]:
 
 
 def _wait_still(pid: int) -> None:
-    for _ in range(400):
+    for _ in range(20000):
         if state(pid) in ("T", "Z", "X", "t", ""):
             return
         time.sleep(0.0005)
