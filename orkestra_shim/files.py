@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import EX_CANNOT_WRITE, OrkestraError
 from .text import printable
@@ -184,7 +185,16 @@ def read_bounded(path: Path, limit: int) -> bytes | None:
     if descriptor is None:
         return None
     with os.fdopen(descriptor, "rb") as file:
-        return file.read(limit)
+        return _read(file, limit)
+
+
+def _read(file: BinaryIO, limit: int) -> bytes:
+    """Up to limit bytes: Python has memory for as many as it is asked to read, whatever there is."""
+    parts = []
+    while limit > 0 and (part := file.read(min(limit, 1 << 20))):
+        parts.append(part)
+        limit -= len(part)
+    return b"".join(parts)
 
 
 def read_tail(path: Path, limit: int) -> bytes | None:
@@ -194,7 +204,7 @@ def read_tail(path: Path, limit: int) -> bytes | None:
         return None
     with os.fdopen(descriptor, "rb") as file:
         file.seek(max(0, os.fstat(descriptor).st_size - limit))
-        return file.read(limit)
+        return _read(file, limit)
 
 
 def _open_regular(path: Path) -> int | None:

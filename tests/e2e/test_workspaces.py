@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -237,3 +238,43 @@ def test_a_repository_of_another_kind(world: World, kind: str) -> None:
         "a\n"
     )
     assert (top / "out").exists() == (kind != "sparse")
+
+
+GIB = 1 << 30
+MEMORY = 400_000_000  # bytes that each process of the run may have for itself
+
+
+def test_two_gigabytes_in_git_and_ten_beside_it(world: World) -> None:
+    """No process has any of it in memory, and the ten are nowhere but in their place."""
+    top = world.place / "a repository"
+    _git(world.place, "init", "--quiet", "-b", "main", str(top))
+    with (top / "tracked").open("wb") as file:
+        file.truncate(2 * GIB)
+    (top / ".gitignore").write_text("/data/\n")
+    _git(top, "-c", "core.compression=1", "add", "--all")
+    _git(top, "commit", "--quiet", "-m", "one")
+    (top / "data").mkdir()
+    for number in range(5):
+        with (top / "data" / str(number)).open("wb") as file:
+            file.truncate(2 * GIB)
+            file.seek(GIB)
+            file.write(b"here")
+    command = "stat -c %s data/* tracked >said; tail -c 1073741824 data/3 | head -c 4 >>said; echo >>said"
+    project = _adopt(world, top, [{"id": "a", "command": command}])
+    _share(project, "data")
+    try:
+        words = [
+            "prlimit",
+            f"--data={MEMORY}",
+            str(world.root / "bin" / "orkestra"),
+            "start",
+            "--workers",
+            "1",
+        ]
+        done = subprocess.run(words, cwd=top, env=world.env(), capture_output=True, text=True, timeout=900)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert project.file("said") == f"{2 * GIB}\n" * 6 + "here\n"
+        used = subprocess.run(["du", "-s", "-B1", str(world.place)], capture_output=True, text=True).stdout
+        assert int(used.split()[0]) < 2.5 * GIB
+    finally:
+        shutil.rmtree(world.place / "home" / ".cache", ignore_errors=True)
