@@ -130,6 +130,22 @@ files_of() { git -C "$PROJECT" -c core.quotePath=false ls-tree -r --name-only "$
   [[ $FILES == 2 ]]
 }
 
+@test "line ends that are not what the attributes ask for are no change until somebody makes one" {
+  local at
+  for at in {1..5}; do printf 'a\r\nb\r\n' >"$PROJECT/$at.txt"; done
+  git -C "$PROJECT" add -A && git -C "$PROJECT" commit -qm crlf
+  printf '*.txt text\n*.bat text eol=crlf\n' >"$PROJECT/.gitattributes"
+  git -C "$PROJECT" add .gitattributes && git -C "$PROJECT" commit -qm attributes
+  BASE=$(head_of_project)
+  workspace prepare "$W" "$BASE"
+  take
+  [[ $FILES == 0 ]]
+  printf 'a\r\nb\r\nc\r\n' >"$W/tree/1.txt" && printf 'x\r\n' >"$W/tree/new.bat" && printf 'y\r\n' >"$W/tree/other"
+  take
+  [[ $FILES == 3 && $(git -C "$PROJECT" cat-file -p "$TREE:1.txt") == $'a\nb\nc' ]]
+  [[ $(git -C "$PROJECT" cat-file -p "$TREE:new.bat") == x && $(git -C "$PROJECT" cat-file -p "$TREE:other") == $'y\r' ]]
+}
+
 @test "ignored files stay for the next task only after a landing" {
   echo 'cache/' >"$PROJECT/.gitignore"
   git -C "$PROJECT" commit -qam ignore
