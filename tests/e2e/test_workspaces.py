@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,57 @@ def test_a_setup_that_fails_ends_the_run_and_is_no_attempt(world: World, check: 
     _share(project, setup="")
     assert project.start().returncode == 0
     assert project.decided() == {"a": "landed"}
+
+
+def test_a_share_that_leads_elsewhere_is_refused_and_one_that_is_missing_is_told(world: World) -> None:
+    project = world.new("shared", [{"id": "a", "command": "echo a >a; ! test -e data"}])
+    (project.path / "data").symlink_to(world.place / "home")
+    _share(project, "data")
+    refused = project.start()
+    assert refused.returncode == 65, refused.stdout + refused.stderr
+    assert "data cannot be shared with workspaces: it is a link" in refused.stderr
+    (project.path / "data").unlink()
+    done = project.start()
+    assert done.returncode == 0 and "workspaces do without data" in done.stderr, done.stderr
+
+
+def _once_it_is_read(pipe: Path, by: subprocess.Popen[str]) -> int:
+    end = time.monotonic() + 120
+    while time.monotonic() < end and by.poll() is None:
+        try:
+            return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            assert error.errno == errno.ENXIO, error  # nobody yet
+            time.sleep(0.05)
+    raise AssertionError("nobody has read it")
+
+
+def test_a_gc_while_an_undo_is_being_checked_does_no_harm(world: World) -> None:
+    project = world.new("undo", [{"id": "a", "command": "echo a >a"}], check="test -e a || cat sync/go")
+    (project.path / "sync").mkdir()
+    go = project.path / "sync" / "go"
+    _share(project, "sync")
+    go.write_text("")
+    assert project.start().returncode == 0
+    go.unlink()
+    os.mkfifo(go)
+    undo = subprocess.Popen(
+        [str(world.root / "bin" / "orkestra"), "undo", "--project", str(project.path), "a"],
+        env=world.env(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    world.started.append(undo)
+    pipe = _once_it_is_read(go, undo)
+    project.git("reflog", "expire", "--expire=now", "--all")
+    project.git("gc", "--quiet", "--prune=now")
+    os.close(pipe)
+    output, _ = undo.communicate(timeout=120)
+    assert undo.returncode == 0, output
+    assert project.file("a") is None and project.verify().returncode == 0
+    project.git("fsck", "--strict")
+    assert "refs/orkestra/undo" not in project.git("for-each-ref", "--format=%(refname)").splitlines()
 
 
 # --- repositories of every kind -----------------------------------------------------------------------------
