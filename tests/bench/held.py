@@ -25,7 +25,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
-from processes import children
 from slurm import Cluster, missing
 from world import Project, World
 
@@ -35,10 +34,17 @@ PATIENCE = 1800.0  # seconds
 
 def family(pid: int) -> list[int]:
     """A process and all below it."""
+    below: dict[int, list[int]] = {}
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{entry}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        below.setdefault(int(words[1]), []).append(int(entry))
     found, waiting = [], [pid]
     while waiting:
         found.append(waiting.pop())
-        waiting += children(found[-1])
+        waiting += below.get(found[-1], [])
     return found
 
 

@@ -63,8 +63,20 @@ def missing() -> str:
     lacking = [name for name in PROGRAMS if shutil.which(name, path=search) is None]
     if lacking:
         return f"not installed: {', '.join(lacking)}"
-    tried = subprocess.run(["unshare", "--net", "--uts", "true"], capture_output=True, text=True, check=False)
-    return f"no network namespaces: {tried.stderr.strip()}" if tried.returncode else ""
+    space = f"ork{os.getpid()}"
+    into = ("nsenter", f"--net=/run/netns/{space}", "unshare", "--uts")
+    tries = (
+        ("ip", "netns", "add", space),
+        (*into, "ip", "link", "add", "name", "probe", "type", "bridge"),
+    )
+    try:
+        for words in tries:
+            tried = subprocess.run(words, capture_output=True, text=True, check=False)
+            if tried.returncode:
+                return f"no network namespaces: {tried.stderr.strip()}"
+    finally:
+        subprocess.run(["ip", "netns", "delete", space], capture_output=True, check=False)
+    return ""
 
 
 @dataclass
