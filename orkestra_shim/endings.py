@@ -68,8 +68,8 @@ class Endings:
     def lost(self, work: Work, begun: str, why: str, commit: str) -> Reply:
         """A job on another machine left no word of its end; what it was to judge is kept as `commit`.
 
-        Not an attempt. A task with which jobs are lost again and again once they have begun (--time and
-        --mem of a cluster end them so) is for a person; one whose jobs do not begin waits for the cluster.
+        Not an attempt. A task with which jobs are lost again and again once they have begun (a cluster's own
+        time limit ends them so) is for a person; one whose jobs do not begin waits for the cluster.
         """
         run, state, why = self.run, self.run.state(work.task.id), self._reason(why)
         kept = wire.object_id(commit) if commit else ""

@@ -71,7 +71,7 @@ def _folders(text: str, base: Path) -> str:
 def _words(text: str, _base: Path) -> str:
     if _has_control(text):
         raise ValueError("words with blanks between them")
-    return " ".join(text.split(" ")).strip()
+    return text.strip()
 
 
 def _has_control(text: str) -> bool:

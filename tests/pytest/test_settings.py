@@ -32,6 +32,14 @@ def test_defaults(home: Home) -> None:
     assert values["ORKESTRA_WORKSPACES_DIR"].text == os.environ["HOME"] + "/.cache/orkestra"
 
 
+def test_a_launcher_is_words_as_they_stand(home: Home) -> None:
+    write(home, "ORKESTRA_LAUNCHER=srun --ntasks=1 $(id)  # and more\n")
+    assert settings.load(home)["ORKESTRA_LAUNCHER"].text == "srun --ntasks=1 $(id)"
+    write(home, "ORKESTRA_LAUNCHER='srun\t-n1'\n")
+    with pytest.raises(OrkestraError, match=r"ORKESTRA_LAUNCHER is .*; expected words with blanks between"):
+        settings.load(home)
+
+
 def test_file_then_environment(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     write(home, "# mine\n\nORKESTRA_WORKERS=5\nexport ORKESTRA_GRACE='7'\n")
     values = settings.load(home)
