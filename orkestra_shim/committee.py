@@ -17,6 +17,7 @@ from .journal import now
 PROGRAMS = ("lint", "size", "tidy")
 OPTIONS = ("approve", "revise", "reject")
 CHOICES = (*OPTIONS, "abstain")
+DERIVED = ("tally", "decision", "why", "reviewed_by")  # what a vote record says that its ballots give
 BALLOT_SCHEMA = {
     "type": "object",
     "additionalProperties": False,
@@ -43,6 +44,11 @@ def decide(vote: dict[str, Any]) -> dict[str, Any]:
     """Tally, decision, why and reviewed_by of a vote record, as review.jq counts."""
     result: dict[str, Any] = jq.run(_program("review.jq"), vote)
     return result
+
+
+def recount(vote: dict[str, Any]) -> dict[str, Any]:
+    """What the ballots of a record give, whatever the record says that they do."""
+    return decide({key: value for key, value in vote.items() if key not in DERIVED})
 
 
 def changed_lines(diff: bytes) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +81,36 @@ def load(data: bytes, path: str) -> dict[str, Any]:
     if record.get("id") != name or found.group(1) != name.split("-")[0]:
         raise OrkestraError(EX_DATA, f"{path}: says it is {str(record.get('id'))[:60]!r}")
     return record
+
+
+def head(git: Git, branch: str, whole: bool = False) -> str:
+    """The commit whose records count, also in a fresh clone. Raises 65 where there is none.
+
+    `whole`: the history is wanted as well, and a shallow clone refused.
+    """
+    found = git.commit(f"refs/heads/{branch}") or git.commit(f"refs/remotes/origin/{branch}")
+    if found is None:
+        raise OrkestraError(EX_DATA, f"the project has no branch {branch!r}")
+    if whole and git.run("rev-parse", "--is-shallow-repository").strip() == b"true":
+        raise OrkestraError(
+            EX_DATA,
+            f"{git.git_dir} is a shallow clone's: the changes that its records name are cut off",
+            "git fetch --unshallow",
+        )
+    return found
+
+
+@contextlib.contextmanager
+def reading(name: str) -> Iterator[None]:
+    """A record whose fields are not what they should be is an OrkestraError 65, never a traceback."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise OrkestraError(
+            EX_DATA,
+            f"{name}: a field is missing or of the wrong kind ({type(error).__name__}: {error})",
+            "orkestra verify says what else is wrong",
+        ) from None
 
 
 @dataclass

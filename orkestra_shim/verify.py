@@ -18,21 +18,11 @@ from .findings import Report
 from .landed import Landed
 from .plumbing import Git
 
-_DERIVED = ("tally", "decision", "why", "reviewed_by")
-
 
 def verify(repo_path: Path, branch: str, since: str | None = None) -> Report:
     """Check every record on a branch of a project. Raises 65 for a project or commit that there is not."""
     git = Git(repo.common_dir(repo_path))
-    head = git.commit(f"refs/heads/{branch}") or git.commit(f"refs/remotes/origin/{branch}")
-    if head is None:
-        raise OrkestraError(EX_DATA, f"the project has no branch {branch!r}")
-    if git.run("rev-parse", "--is-shallow-repository").strip() == b"true":
-        raise OrkestraError(
-            EX_DATA,
-            f"{repo_path} is a shallow clone: the changes that its records name are cut off",
-            "git fetch --unshallow",
-        )
+    head = records.head(git, branch, whole=True)
     check = _Check(git, head)
     check.records()
     check.landings()
@@ -239,9 +229,8 @@ class _Check:
             problem = committee.valid_ballot({**ballot, "reason": ballot["reason"] or "-"})
             if isinstance(problem, str):
                 self.find(name, f"the ballot of {ballot['member']}: {problem}")
-        body = {key: value for key, value in vote.items() if key not in _DERIVED}
-        counted = committee.decide(body)
-        for key in _DERIVED:
+        counted = committee.recount(vote)
+        for key in committee.DERIVED:
             if vote[key] != counted[key]:
                 shown = (
                     f"{vote[key]!r}, its ballots give {counted[key]!r}"

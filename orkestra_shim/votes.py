@@ -11,19 +11,19 @@ if TYPE_CHECKING:
     from .run import Run
 
 FOLDER = "votes"  # in the folder of a try, then one for each vote
-_FILE = "vote.json"
+FILE = "vote.json"
 _LIMIT = 16 << 20
 
 
 def keep(folder: Path, vote: dict[str, Any]) -> None:
     """Put a closed vote into the folder of its try."""
-    files.write_atomic(folder / FOLDER / vote["id"] / _FILE, canonical.pretty(vote), sync=False)
+    files.write_atomic(folder / FOLDER / vote["id"] / FILE, canonical.pretty(vote), sync=False)
 
 
 def load(run: Run, task: str, closed: dict[str, Any]) -> dict[str, Any] | None:
     """The record of a vote that the execution log calls closed; None when it is gone or another."""
     folder = run.attempts_folder / task / str(closed["try"]) / FOLDER / str(closed["vote"])
-    data = files.read_bounded(folder / _FILE, _LIMIT)
+    data = files.read_bounded(folder / FILE, _LIMIT)
     try:
         vote = canonical.parse(data, max_bytes=_LIMIT) if data else None
     except ValueError:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from orkestra_shim.commands import as_json, say, say_json
+from orkestra_shim.commands import as_json, say, say_json, session, with_project
 
 
 @click.group()
 def vote() -> None:
-    """Count votes."""
+    """What was voted on, by whom and why; and the tally of any vote."""
 
 
 @vote.command()
@@ -62,4 +62,51 @@ def tally(
         say_json(result)
     else:
         for line in tallied.lines(result):
+            say(line)
+
+
+@vote.command(name="list")
+@with_project
+@as_json
+@click.option("--task", "task", metavar="TASK", help="Only those on this task.")
+def vote_list(wanted: str | None, as_json: bool, task: str | None) -> None:
+    """List the votes that were held, oldest first."""
+    from orkestra_shim import board, voted
+    from orkestra_shim.plumbing import Git
+
+    found = session().find(wanted)
+    held = voted.read(found.path, Git(board.git_folder(found)), found.branch)
+    rows = [one.row() for one in held if task in (None, one.record.get("task"))]
+    if as_json:
+        say_json(rows)
+        return
+    width = max((len(str(row["task"])) for row in rows), default=0)
+    for row in rows:
+        say(voted.line(row, width))
+    if not rows:
+        say("no votes" if task is None else f"no votes on {task!r}")
+
+
+@vote.command()
+@click.argument("name", metavar="ID|TASK")
+@with_project
+@as_json
+def show(name: str, wanted: str | None, as_json: bool) -> None:
+    """Show a vote, or all on a task, newest first: why it was decided so, who voted what and why, how it
+    was counted.
+
+    With --json a list of {"vote": the record, "recorded": whether the branch holds it, "outcome": the
+    id of the outcome that names it, "differs": what its ballots do not give}.
+    """
+    from orkestra_shim import board, voted
+    from orkestra_shim.plumbing import Git
+
+    found = session().find(wanted)
+    held = voted.read(found.path, Git(board.git_folder(found)), found.branch)
+    chosen = voted.about(held, name)
+    if as_json:
+        say_json([one.as_dict() for one in chosen])
+        return
+    for number, one in enumerate(chosen):
+        for line in [*([""] if number else []), *voted.lines(one)]:
             say(line)
