@@ -25,7 +25,9 @@ case $verb in
     job=${!#}
     stat -c '%a %n' -- "$job" "$job"/* >"$HERE/modes"
     [[ ! -e $HERE/refuses ]] || { echo 'here: error: no such partition' && exit 0; }
-    setsid env -i "$@" >"$HERE/$id.out" 2>&1 &
+    # shellcheck disable=SC2016
+    [[ ! -e $HERE/bare ]] || without=(unshare --mount sh -c 'mount --bind /dev/null "$(command -v bwrap)" && exec "$@"' sh)
+    setsid env -i PATH="$PATH" "${without[@]}" "$@" >"$HERE/$id.out" 2>&1 &
     echo $! >"$HERE/$id"
     [[ ! -e $HERE/leaves ]] || { rm "$HERE/leaves" && exit 0; }
     wait
@@ -143,6 +145,19 @@ SH
   run "$SCRIPTS/SAFETY/remote.sh" "$PLACE/job"
   assert_status 1
   assert_output_has 'withdrawn, or begun before'
+}
+
+@test "a node where bubblewrap does not work is refused where it is required, though it works here, and not where it is not" {
+  need_root
+  : >"$HERE/bare"
+  run check 'echo ran'
+  assert_status 74
+  assert_file "$PLACE/check.log" ''
+  grep -q "the sandbox is required, and bubblewrap does not work on $HOSTNAME: " "$HERE"/*.out
+  rm -r "$ORKESTRA_WORKSPACES/nodes"
+  ORKESTRA_SANDBOX=auto run check 'echo ran'
+  assert_status 0
+  assert_file "$PLACE/check.log" ran
 }
 
 @test "the time of a job is its command's: 124, and its grace" {
