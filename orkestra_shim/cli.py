@@ -8,7 +8,7 @@ import sys
 import click
 
 from orkestra_shim import __version__
-from orkestra_shim.commands import cron, projects, proof, run, settings, task, undo, vote
+from orkestra_shim.commands import blame, cron, projects, proof, run, settings, task, undo, vote
 from orkestra_shim.errors import (
     EX_CANNOT_WRITE,
     EX_FAILED,
@@ -44,6 +44,7 @@ for command in (
     task.task,
     undo.undo,
     vote.vote,
+    blame.blame,
     cron.cron,
     settings.config,
     proof.demo,

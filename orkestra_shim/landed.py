@@ -52,6 +52,13 @@ class Landed:
         commit = str(change.get("commit"))
         return [commit] if commit in self.history.commits else self.history.by_outcome.get(name, [])
 
+    def now(self, name: str, change: dict[str, Any]) -> str | None:
+        """The commit of the history that is this change and no other; None where there is none."""
+        if change.get("commit") in self.history.commits:
+            return str(change["commit"])
+        same = name in self._now and self.patch_id(change) == change.get("patch_id")
+        return self._now[name].name if same else None
+
     def is_reverse(self, name: str, change: dict[str, Any], of: str, undone: dict[str, Any]) -> bool:
         """Whether the change of outcome `name` is exactly the reverse of that of outcome `of`."""
         mine, theirs = self.trees(name, change), self.trees(of, undone)
