@@ -8,7 +8,13 @@
 set -Eeuo pipefail
 shopt -s inherit_errexit
 
-declare -rA PACKAGES=([claude]='@anthropic-ai/claude-code@2.1.197')
+# From npm, or from PyPI where it begins with `pypi:`: then each has an environment of its own.
+declare -rA PACKAGES=(
+  [claude]='@anthropic-ai/claude-code@2.1.197'
+  [codex]='@openai/codex@0.169.0'
+  [gemini]='@google/gemini-cli@0.61.0'
+  [llm]='pypi:llm==0.36'
+)
 
 main() {
   (($# >= 2)) || give_up 64 'usage: install-agents.sh FOLDER AGENT...'
@@ -24,20 +30,34 @@ main() {
 }
 
 install_one() {
-  local folder=$1 agent=$2 package=$3 binary=$1/node_modules/.bin/$2 try
+  local folder=$1 agent=$2 package=$3 binary=$1/node_modules/.bin/$2
+  local install=(npm install --prefix "$folder" --no-audit --no-fund --loglevel=error "$package")
+  if [[ $package == pypi:* ]]; then
+    binary=$folder/bin/$agent
+    install=("$folder/bin/pip" --quiet --disable-pip-version-check install "${package#pypi:}")
+  fi
   if [[ ! -x $binary || ! -f $folder/package || $(<"$folder/package") != "$package" ]]; then
-    command -v npm >/dev/null || give_up 69 'npm is not installed'
     rm -rf -- "$folder"
     mkdir -p -- "$folder"
-    for try in 1 2 3; do
-      ! npm install --prefix "$folder" --no-audit --no-fund --loglevel=error "$package" >&2 || break
-      ((try < 3)) || give_up 69 "npm could not install $package"
-      sleep "$((try * 3))"
-    done
+    if [[ $package == pypi:* ]]; then
+      python3 -m venv -- "$folder" || give_up 69 'python3 cannot make an environment (Debian package python3-venv)'
+    else
+      command -v npm >/dev/null || give_up 69 'npm is not installed'
+    fi
+    install_retried "${install[@]}" || give_up 69 "$package could not be installed"
     "$binary" --version >/dev/null || give_up 69 "$package was installed and does not start"
     printf '%s' "$package" >"$folder/package"
   fi
   printf '%s\t%s\n' "$agent" "$binary"
+}
+
+install_retried() {
+  local try
+  for try in 3 6; do
+    ! "$@" >&2 || return 0
+    sleep "$try"
+  done
+  "$@" >&2
 }
 
 give_up() {

@@ -10,37 +10,27 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from orkestra_shim import evidence
+from agent_bench import (
+    PATIENCE,
+    Bench,
+    Stub,
+    installed,
+    need_sandbox,
+    processes,
+    rule,
+    snapshot,
+    stub_in,
+    until_gone,
+)
 
-FRAMEWORK = Path(__file__).resolve().parents[2]
-SCRIPTS = FRAMEWORK / "SCRIPTS"
 KEY = "sk-ant-api03-a-key-that-nobody-may-see"
 TOKEN = "sk-ant-oat01-the-subscription"
-SCHEMA = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["choice", "reason", "confidence"],
-    "properties": {
-        "choice": {"enum": ["approve", "revise", "reject", "abstain"]},
-        "reason": {"type": "string"},
-        "confidence": {"type": "integer"},
-    },
-}
-PATIENCE = 60  # bound for what hangs, seconds
-
-
-def rule(text: str, *turns: dict[str, Any]) -> dict[str, Any]:
-    return {"name": text, "match": {"text": text}, "turns": list(turns)}
-
 
 SCENARIO = {
     "rules": [
@@ -86,134 +76,13 @@ SCENARIO = {
 
 @pytest.fixture(scope="session")
 def claude() -> Path:
-    """The pinned tool, installed once into the environment's cache of test tools."""
-    if shutil.which("npm") is None:
-        pytest.skip("npm is not installed (Debian package npm): the real agents cannot be had")
-    cache = Path(os.environ.get("ORKESTRA_TEST_AGENTS") or Path(sys.prefix) / "test-cache" / "agents")
-    command = [FRAMEWORK / "tests" / "helpers" / "install-agents.sh", cache, "claude"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return Path(done.stdout.split("\t")[1].strip())
-
-
-@dataclass
-class Stub:
-    """The model's stand-in, and what it was asked."""
-
-    url: str
-    log: Path
-    bodies: Path
-
-    def asked(self) -> list[dict[str, Any]]:
-        lines = self.log.read_text("utf-8").splitlines() if self.log.exists() else []
-        return [entry for entry in map(json.loads, lines) if entry.get("dialect")]
-
-    def wait_for(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
-        end = time.monotonic() + PATIENCE
-        while not any(wanted(entry) for entry in self.asked()):
-            assert time.monotonic() < end, f"the stub was never asked so: {self.asked()}"
-            time.sleep(0.02)
-
-    def everything(self) -> str:
-        return "\n".join(path.read_text("utf-8") for path in sorted(self.bodies.iterdir()))
+    return installed("claude")["claude"]
 
 
 @pytest.fixture
 def stub(place: Path) -> Iterator[Stub]:
-    folder = place / "stub"
-    (folder / "bodies").mkdir(parents=True)
-    (folder / "scenario.json").write_text(json.dumps(SCENARIO), "utf-8")
-    command = [sys.executable, str(FRAMEWORK / "tests" / "helpers" / "stub_model_server.py"), "--port", "0"]
-    options = ["--scenario", "scenario.json", "--log", "requests.jsonl", "--dump", "bodies"]
-    server = subprocess.Popen([*command, *options], cwd=folder, stdout=subprocess.PIPE, text=True)
-    assert server.stdout is not None
-    port = server.stdout.readline().strip().rpartition(":")[2]
-    yield Stub(f"http://127.0.0.1:{port}", folder / "requests.jsonl", folder / "bodies")
-    server.terminate()
-    server.wait()
-    server.stdout.close()
-
-
-class Bench:
-    """One workspace and one ticket, as worker and store would have made them."""
-
-    def __init__(self, place: Path, stub: Stub, binary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.place, self.stub = place, stub
-        self.workspace, self.ticket = place / "cache" / "w1", place / "runtime" / "w1"
-        self.attempt, self.tree, self.home = place / "attempt", self.workspace / "tree", place / "home"
-        for folder in (
-            self.tree,
-            self.ticket / "exchange",
-            place / "config" / "RUNTIME",
-            place / "git" / "objects",
-        ):
-            folder.mkdir(parents=True)
-        (place / "secrets").write_text(f"{KEY}\n", "utf-8")
-        for name, value in {
-            "ORKESTRA_PYTHON": sys.executable,
-            "ORKESTRA_CONFIG": str(place / "config"),
-            "ORKESTRA_GIT_DIR": str(place / "git"),
-            "ORKESTRA_RUNTIME": str(place / "runtime"),
-            "ORKESTRA_WORKSPACES": str(place / "cache"),
-            "ORKESTRA_GRACE": "5",
-            "ORKESTRA_SANDBOX": "required",
-            "ORKESTRA_SECRETS_FILE": str(place / "secrets"),
-            "PYTHONPATH": str(FRAMEWORK),
-            "PATH": f"{binary.parent}:/usr/local/bin:/usr/bin:/bin",
-        }.items():
-            monkeypatch.setenv(name, value)
-        self.write("task", "a-task")
-        self.write("try", "1")
-        self.write("agent", "claude")
-        self.write("adapter", str(SCRIPTS / "AGENTS" / "adapters" / "claude"))
-        self.write("timeout", "120")
-        self.env(ANTHROPIC_API_KEY=KEY)
-
-    def write(self, name: str, text: str) -> None:
-        (self.ticket / name).write_text(text, "utf-8")
-
-    def env(self, **values: str) -> None:
-        fixed = {"ANTHROPIC_BASE_URL": self.stub.url, "CLAUDE_CODE_MAX_RETRIES": "0"}
-        self.write("env", "".join(f"{name}={value}\0" for name, value in {**fixed, **values}.items()))
-
-    def prompt(self, text: str) -> None:
-        self.write("exchange/prompt.md", text + "\n")
-
-    def log_in(self) -> Path:
-        """A subscription's login, where the tool keeps it."""
-        source = self.home / ".claude" / ".credentials.json"
-        source.parent.mkdir(exist_ok=True)
-        login = {"accessToken": TOKEN, "refreshToken": "sk-ant-ort01-x", "expiresAt": 4102444800000}
-        login |= {"scopes": ["user:inference", "user:profile"], "subscriptionType": "max"}
-        source.write_text(json.dumps({"claudeAiOauth": login}), "utf-8")
-        source.chmod(0o600)
-        self.write("credentials", f"{source}\0.claude/.credentials.json\0")
-        return source
-
-    def start(self, *arguments: Path | str) -> subprocess.Popen[str]:
-        command = [str(SCRIPTS / "AGENTS" / "spawn.sh"), *map(str, arguments)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def run(self, *arguments: Path | str) -> int:
-        process = self.start(*arguments)
-        said = process.communicate(timeout=PATIENCE * 2)
-        assert said == ("", ""), said
-        return process.returncode
-
-    def work(self, prompt: str) -> int:
-        self.prompt(prompt)
-        return self.run("work", self.workspace, self.ticket, self.attempt)
-
-    def ballot(self, prompt: str) -> int:
-        self.prompt(prompt)
-        self.write("exchange/schema.json", json.dumps(SCHEMA))
-        return self.run("ballot", self.tree, self.ticket, self.attempt, self.workspace)
-
-    def result(self, code: int) -> evidence.Result:
-        return evidence.read_result([self.attempt], SCRIPTS / "AGENTS" / "adapters" / "claude.jq", code)
-
-    def log(self) -> str:
-        return (self.attempt / "output.log").read_text("utf-8", "replace")
+    with stub_in(place / "stub", SCENARIO) as stub:
+        yield stub
 
 
 @pytest.fixture
@@ -225,39 +94,21 @@ def bench(place: Path, stub: Stub, claude: Path, monkeypatch: pytest.MonkeyPatch
         "CLAUDE_CODE_OAUTH_TOKEN",
     ):
         monkeypatch.delenv(name, raising=False)
-    probe = subprocess.run(
-        [SCRIPTS / "SAFETY" / "sandbox.sh", "--probe"], capture_output=True, text=True, check=False
-    )
-    if probe.returncode != 0:
-        pytest.skip(f"no sandbox here: {probe.stderr.strip()}")
-    return Bench(place, stub, claude, monkeypatch)
+    need_sandbox()
+    fixed = {"ANTHROPIC_BASE_URL": stub.url, "CLAUDE_CODE_MAX_RETRIES": "0"}
+    return Bench(place, stub, monkeypatch, "claude", claude, fixed, {"ANTHROPIC_API_KEY": KEY})
 
 
-def processes(mark: str) -> list[str]:
-    """Command lines and environments of this machine's processes that mention the mark; not our own."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit() or int(folder.name) == os.getpid():
-            continue
-        try:
-            text = (folder / "cmdline").read_bytes() + b"\n" + (folder / "environ").read_bytes()
-        except OSError:
-            continue
-        if mark.encode() in text:
-            found.append(text.decode("utf-8", "replace").replace("\0", " ")[:300])
-    return found
-
-
-def until_gone(mark: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while left := processes(mark):
-        assert time.monotonic() < end, left
-        time.sleep(0.02)
-
-
-def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mode) for path in files}
+def log_in(bench: Bench) -> Path:
+    """A subscription's login, where the tool keeps it."""
+    source = bench.home / ".claude" / ".credentials.json"
+    source.parent.mkdir(exist_ok=True)
+    login = {"accessToken": TOKEN, "refreshToken": "sk-ant-ort01-x", "expiresAt": 4102444800000}
+    login |= {"scopes": ["user:inference", "user:profile"], "subscriptionType": "max"}
+    source.write_text(json.dumps({"claudeAiOauth": login}), "utf-8")
+    source.chmod(0o600)
+    bench.write("credentials", f"{source}\0.claude/.credentials.json\0")
+    return source
 
 
 # --- work -----------------------------------------------------------------------------------------
@@ -303,7 +154,7 @@ def test_bad_days(bench: Bench, prompt: str, spawned: int, verdict: int) -> None
 
 
 def test_subscription_limit_has_its_reset_time(bench: Bench) -> None:
-    bench.log_in()
+    log_in(bench)
     before = int(time.time())
     result = bench.result(bench.work("case-usage"))
     assert result.exit == 75
@@ -384,14 +235,14 @@ def test_not_installed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("prefer", "used"), [("", TOKEN), ("1", KEY)])
 def test_key_never_overrides_a_subscription_unless_asked(bench: Bench, prefer: str, used: str) -> None:
-    bench.log_in()
+    log_in(bench)
     bench.env(ANTHROPIC_API_KEY=KEY, ORKESTRA_PREFER_KEY=prefer)
     assert bench.work("hello") == 0
     assert {entry["key"] for entry in bench.stub.asked()} == {used}
 
 
 def test_refreshed_login_comes_back_and_nothing_else(bench: Bench) -> None:
-    source = bench.log_in()
+    source = log_in(bench)
     (bench.home / ".claude" / "settings.json").write_text('{"model": "opus"}', "utf-8")
     before = snapshot(bench.home)
     bench.work("case-refresh")

@@ -62,6 +62,28 @@ tool::path() {
   esac
 }
 
+# tool::there NAME: ends with 69 where the tool has gone since it was found.
+tool::there() {
+  error::need_variables ORKESTRA_ATTEMPT_DIR
+  [[ -x ${ORKESTRA_BINARY:-} ]] || tool::missing "$EX_UNAVAILABLE" "$1 is not where it was found" \
+    "see what works: SCRIPTS/AGENTS/probe.sh"
+}
+
+# tool::question FILE [schema]: stdin, what a ballot is about, into FILE. Of a long change the prompt shows the
+# beginning: the rest must not go unread. With `schema` the answer's form is told in words.
+tool::question() {
+  local whole=$ORKESTRA_ATTEMPT_DIR/diff.patch
+  {
+    cat
+    [[ ! -f $whole ]] || printf '\nThe whole change as a file: %s\n' "$whole"
+    if [[ ${2:-} == schema ]]; then
+      printf '\nEnd with the answer as one JSON object that follows this JSON Schema, and nothing behind it:\n'
+      cat -- "$ORKESTRA_ATTEMPT_DIR/schema.json"
+      printf '\n'
+    fi
+  } >"$1"
+}
+
 tool::_stopped() {
   exit 143
 }
@@ -69,12 +91,15 @@ tool::_stopped() {
 # tool::run VAR COMMAND...: runs the tool with our stdin. Its stdout goes to the file $ORKESTRA_ATTEMPT_DIR/stream, and
 # from there to ours as it comes: into a pipe some tools do not write to the end (claude loses the last part of 5 MB).
 # Its stderr is kept in output.stderr and shown when it has ended. VAR gets its exit status. TERM is passed on to it.
+# A tool that would go on trying for minutes is ended as soon as its stderr has a line that matches TOOL_GIVES_UP.
 tool::run() {
   local _var=$1 _stream=$ORKESTRA_ATTEMPT_DIR/stream _tail _code
   shift
   process::on_stop tool::_stopped
   : >"$_stream"
-  process::start "$@" >>"$_stream" 2>"$ORKESTRA_ATTEMPT_DIR/output.stderr"
+  : >"$ORKESTRA_ATTEMPT_DIR/output.stderr"
+  process::start "$@" >>"$_stream" 2>>"$ORKESTRA_ATTEMPT_DIR/output.stderr"
+  [[ -z ${TOOL_GIVES_UP:-} ]] || tool::_ends_it "$PROCESS_PID" &
   tail -n +1 -f -s 0.1 --pid="$PROCESS_PID" -- "$_stream" &
   _tail=$!
   process::wait _code
@@ -83,4 +108,27 @@ tool::run() {
   printf '%s\n' "$_code" >"$ORKESTRA_ATTEMPT_DIR/output.exit"
   [[ -z $PROCESS_STOPPING ]] || exit 143
   printf -v "$_var" '%s' "$_code"
+}
+
+# tool::_ends_it PID: waits for the line or for the tool's own end. After TERM some take their time, or none.
+tool::_ends_it() {
+  trap - TERM INT HUP
+  # shellcheck disable=SC2312  # what grep found counts
+  grep -qaE -m1 -- "$TOOL_GIVES_UP" < <(tail -n +1 -f -s 1 --pid="$1" -- "$ORKESTRA_ATTEMPT_DIR/output.stderr") || return 0
+  kill -TERM -- "-$1" 2>/dev/null || return 0
+  timeout 5 tail -f -s 0.2 --pid="$1" /dev/null || kill -KILL -- "-$1" 2>/dev/null || return 0
+}
+
+# tool::keep PATTERN: of the whole stream, which is in the log, the lines that decide become output.json.
+tool::keep() {
+  if ! grep -aE -- "$1" "$ORKESTRA_ATTEMPT_DIR/stream" >"$ORKESTRA_ATTEMPT_DIR/output.json"; then
+    : # nothing to decide on: tool::leave and the reader see that
+  fi
+  rm -f -- "$ORKESTRA_ATTEMPT_DIR/stream"
+}
+
+# tool::leave CODE PATTERN: ends the adapter after the tool ended with CODE; a result is a kept line that matches.
+tool::leave() {
+  (($1 == 0)) || exit "$EX_FAILED"
+  grep -qaE -- "$2" "$ORKESTRA_ATTEMPT_DIR/output.json" || exit "$EX_DATA"
 }

@@ -1,0 +1,183 @@
+"""The adapters' readers over what the real tools printed (tests/fixtures/agents/TOOL, recorded)."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orkestra_shim import jq
+
+FRAMEWORK = Path(__file__).resolve().parents[2]
+ADAPTERS = FRAMEWORK / "SCRIPTS" / "AGENTS" / "adapters"
+RECORDED = FRAMEWORK / "tests" / "fixtures" / "agents"
+
+# Recorded output: exit code of the adapter contract, and the start of the error.
+EXPECTED: dict[str, dict[str, tuple[int, str | None]]] = {
+    "codex": {
+        "ok": (0, None),
+        "auth": (77, "unexpected status 401 Unauthorized: Incorrect API key"),
+        "rate": (75, "exceeded retry limit, last status: 429"),
+        "streamed-rate": (75, "rate limit exceeded: Rate limit reached"),
+        "usage": (75, "You’ve hit your usage limit"),
+        "quota": (75, "Quota exceeded."),
+        "overloaded": (75, "Selected model is at capacity."),
+        # It says the same of a server's error 500.
+        "server": (75, "We’re currently experiencing high demand"),
+        "long": (1, "Codex ran out of room"),
+        "drop": (1, "stream disconnected before completion"),
+        "cut": (1, "stream disconnected before completion"),
+        "empty": (0, None),
+        "prose": (0, None),
+        "ballot": (0, None),
+    },
+}
+CASES = [(tool, name) for tool, cases in EXPECTED.items() for name in cases]
+
+
+def read(tool: str, stdout: Any, code: int = 0, stderr: str = "") -> Any:
+    return jq.run(ADAPTERS / f"{tool}.jq", {"exit": code, "stdout": stdout, "stderr": stderr})
+
+
+def recorded(tool: str, name: str) -> Any:
+    said = json.loads((RECORDED / tool / f"{name}.json").read_text("utf-8"))
+    return read(tool, said["stdout"], said["exit"], said["stderr"])
+
+
+def test_every_recording_is_judged() -> None:
+    found = {(path.parent.name, path.stem) for path in RECORDED.glob("*/*.json")}
+    assert found == set(CASES)
+
+
+@pytest.mark.parametrize(("tool", "name"), CASES)
+def test_recorded_output(tool: str, name: str) -> None:
+    code, error = EXPECTED[tool][name]
+    found = recorded(tool, name)
+    kind = {0: None, 1: "failed", 65: "failed", 75: "limited", 77: "login"}[code]
+    assert (found["exit"], found["error_kind"]) == (code, kind)
+    assert found["error"] is None if error is None else found["error"].startswith(error)
+    assert all(type(value) is int for value in found["usage"].values())
+    assert (found["ballot"] is not None) == ("ballot" in name)
+    if name in ("ok", "ballot"):
+        assert found["usage"]["input"] > 0 < found["usage"]["output"]
+
+
+def test_a_good_run_has_its_session_and_model() -> None:
+    found = recorded("codex", "ok")
+    assert (found["text"], found["model"], found["cost_usd_micros"]) == (
+        "All written.",
+        "gpt-5.1-codex",
+        None,
+    )
+    assert len(found["session"]) == 36
+
+
+# --- Codex ----------------------------------------------------------------------------------------
+
+
+def codex(*events: dict[str, Any], code: int = 0) -> Any:
+    return read("codex", "".join(json.dumps(event) + "\n" for event in events), code)
+
+
+def says(text: Any) -> dict[str, Any]:
+    return {"type": "item.completed", "item": {"type": "agent_message", "text": text}}
+
+
+DONE = {
+    "type": "turn.completed",
+    "usage": {"input_tokens": 100, "cached_input_tokens": 40, "output_tokens": 7},
+}
+
+
+def test_a_reconnect_did_no_harm() -> None:
+    reconnect = {"type": "error", "message": "Reconnecting... 1/2 (rate limit exceeded)"}
+    assert codex(reconnect, says("done"), DONE)["error"] is None
+    assert codex(reconnect, {"type": "error", "message": "rate limit exceeded"}, code=1)["exit"] == 75
+
+
+def test_what_came_from_a_cache_is_told_apart() -> None:
+    usage = codex(DONE)["usage"]
+    assert usage == {"input": 60, "output": 7, "cache_write": 0, "cache_read": 40}
+
+
+def test_the_exit_code_is_asked_last() -> None:
+    assert codex(says("All done"))["exit"] == 65
+    assert codex(says("All done"), code=1)["exit"] == 1
+    assert codex(says("All done"), DONE, code=1)["exit"] == 1
+    assert codex({"type": "turn.failed", "error": {"message": "x"}})["exit"] == 1
+
+
+# --- what they share ------------------------------------------------------------------------------
+
+BALLOT = {"choice": "approve", "reason": 'a } b " {', "confidence": 90}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(BALLOT),
+        f"\n{json.dumps(BALLOT, indent=2)}\n",
+        f"```json\n{json.dumps(BALLOT)}\n```",
+        f'I said {{"choice": "reject", "reason": "{{x}}"}}, no: {json.dumps(BALLOT)} {{be}} it',
+        "x" * 50_000 + json.dumps(BALLOT),
+    ],
+)
+def test_a_ballot_in_prose_is_its_last_whole_object(text: str) -> None:
+    assert codex(says(text), DONE)["ballot"] == BALLOT
+
+
+@pytest.mark.parametrize(
+    "text", ["I approve.", '{"choice": "approve"', "{}", "{choice: approve}", "[1]", "", 7]
+)
+def test_what_is_no_object_is_no_ballot(text: Any) -> None:
+    assert codex(says(text), DONE)["ballot"] is None
+
+
+@pytest.mark.parametrize("text", ['{"\\"', "{", '{"a":', '{"\\"{\\"', '{a{a"', "\\", '"'])
+def test_no_text_takes_long(text: str) -> None:
+    before = time.process_time()
+    assert codex(says(text * 40_000), DONE)["ballot"] is None
+    assert time.process_time() - before < 20
+
+
+PROSE = "rate limit, usage limit, 401 Unauthorized, API Error: 429, error, You've hit your limit"
+HOSTILE = [
+    None,
+    [],
+    {},
+    7,
+    "null\n[]\n7\n",
+    "{" * 500,
+    '{"type": 5}',
+    *(
+        f'{{"type": "{kind}"}}'
+        for kind in ("error", "turn.failed", "turn.completed", "item.completed", "result")
+    ),
+    '{"type": "turn.failed", "error": "x"}',
+    '{"type": "turn.failed", "error": {"message": {"a": 1}}}',
+    '{"type": "turn.completed", "usage": {"input_tokens": "many", "cached_input_tokens": -1}}',
+    '{"type": "item.completed", "item": {"type": "agent_message", "text": {"a": 1}}}',
+    '{"type": "error", "message": ["x"]}',
+    '{"type": "result", "status": 5, "stats": 5, "error": 5}',
+    '{"type": "result", "status": "error", "stats": {"models": [1]}, "error": {"message": 5}}',
+    '{"type": "result", "status": "success", "stats": {"models": {"a": 5}, "total_tokens": "x"}}',
+]
+
+
+@pytest.mark.parametrize("tool", EXPECTED)
+@pytest.mark.parametrize("stdout", HOSTILE)
+def test_hostile_output_gives_a_verdict(tool: str, stdout: Any) -> None:
+    for code in (0, 1, 143):
+        found = read(tool, stdout, code)
+        assert found["exit"] in (0, 1, 65, 75, 77)
+        assert (found["error"] is None) == (found["exit"] == 0)
+        assert all(type(value) is int for value in found["usage"].values())
+
+
+@pytest.mark.parametrize("tool", EXPECTED)
+def test_a_tool_that_says_nothing_has_failed(tool: str) -> None:
+    assert (read(tool, "", 0)["exit"], read(tool, "", 1, PROSE)["exit"]) in ((65, 75), (65, 1))
+    assert read(tool, "", 1, f"something broke: {PROSE}")["error_kind"] == "failed"
