@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from . import board, context, files, processes, scripts
+from . import board, context, files, keys, processes, scripts, settings
 from .errors import EX_CANNOT_WRITE, OrkestraError
 from .plumbing import Git
 from .project import Project
@@ -147,6 +147,8 @@ class Place:
         """
         home, values = self.session.home, self.session.values
         env = scripts.environment(home, values) | context.variables(home, values, self.project)
+        known = keys.of_settings(settings.read_keys(home.config / "api-keys.env"))
+        keys.learn(Path(env["ORKESTRA_SECRETS_FILE"]), known)
         done = subprocess.run(
             [str(scripts.find(home, name)), *arguments],
             env=env,

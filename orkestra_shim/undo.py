@@ -21,10 +21,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import canonical, changes, files, journal, project, queue, records, shares, tickets, wire
+from . import canonical, changes, files, journal, keys, project, queue, records, shares, tickets, wire
 from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
 from .findings import Report
-from .keys import Keys
 from .landed import Landed
 from .ledger import Ledger, numbers_in
 from .said import Said
@@ -42,6 +41,7 @@ class Undo:
 
     def __init__(self, folder: Path) -> None:
         self.here = Surroundings()
+        keys.learn(self.here.secrets_file, self.here.secret_values())
         self.folder = folder
         self.plan: dict[str, Any] = {}
 
@@ -118,7 +118,7 @@ class Undo:
     def unpushed(self, code: int) -> str:
         """Why it is not pushed; and how to do it by hand."""
         remote, branch = self.plan["remote"], self.here.branch
-        why = Said(self.folder / "remote", Keys(self.here.secret_values())).why(code, remote, "git push")
+        why = Said(self.folder / "remote", keys.Keys(self.here.secret_values())).why(code, remote, "git push")
         folder = word(self.here.project)
         pull = f"git -C {folder} pull --no-rebase {remote} {branch}, then " if "not here" in why else ""
         return (
@@ -207,7 +207,7 @@ class Undo:
         plan, outcome, objects = self.plan, self.plan["outcome"], self.here.objects
         name, ledger, base = self._draw()
         diff = (self.folder / "diff.patch").read_bytes()
-        redact = Keys(self.here.secret_values())
+        redact = keys.Keys(self.here.secret_values())
         check = (self.folder / "check").read_text(encoding="utf-8")
         log = files.read_bounded(self.folder / "check.log", 64 << 20) or b""
         told = {"check": redact(check), "exit": code, "log_sha256": canonical.sha256(log), "tree": tree}

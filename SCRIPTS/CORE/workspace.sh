@@ -35,6 +35,7 @@ main() {
   trap '' PIPE # a keeper that dies is told by its pipe
   case $verb in
     take)
+      redact::folder "$2"
       workspace::take "$1" "$3"
       if ((WORKSPACE_STATUS == 0)); then
         read -r tree own <<<"$WORKSPACE_RESULT"

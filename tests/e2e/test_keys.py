@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+import signal
 import stat
 import subprocess
+import time
 
 import pytest
 
@@ -50,7 +53,7 @@ case $ORKESTRA_TASK in
     ;;
   fails) echo "last words $LEAKY_KEY" && exit 1 ;;
   reports) result '' "it went wrong with $LEAKY_KEY" ;;
-  hangs) echo "$LEAKY_KEY" && exec sleep 600 ;;
+  hangs) echo "$LEAKY_KEY" >src/key && echo "$LEAKY_KEY" && exec sleep 600 ;;
   refreshes)
     printf '{"accessToken": "@FRESH@"}' >~/.leaky/login.json
     echo "refreshed $(<~/.leaky/login.json)"
@@ -223,22 +226,28 @@ def test_a_queue_that_holds_a_key_is_refused_before_anybody_sees_it(world: World
     assert looked_through(world, leaky) == []
 
 
-def test_an_attempt_that_is_killed_is_cleaned_by_the_next_run(world: World, leaky: Project) -> None:
-    """The agent has printed its key, and then everything is killed at once."""
-    import os
-    import signal
-    import time
-
+@pytest.mark.parametrize("mended_by", ["run", "doctor"])
+def test_an_attempt_that_is_killed_is_cleaned_by_whoever_comes_next(
+    world: World, leaky: Project, mended_by: str
+) -> None:
+    """The agent has printed its key and written it down, and then everything is killed at once."""
     leaky.tasks([{"id": "hangs", "agent": "leaky", "max_attempts": 1, "timeout": 600}])
     run = world.start_in_background("--workers", "1", "--project", str(leaky.path))
-    log = leaky.path / "logs/execution/attempts/hangs/1/output.log"
+    attempt = leaky.path / "logs" / "execution" / "attempts" / "hangs" / "1"
+    log = attempt / "output.log"
     end = time.monotonic() + 60
     while not log.exists() or KEY.encode() not in log.read_bytes():
         assert time.monotonic() < end and run.poll() is None
         time.sleep(0.1)
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
-    leaky.tasks([{"id": "hangs", "agent": "leaky", "max_attempts": 1, "timeout": 2}])
-    assert leaky.start("--workers", "1").returncode == 1
+    if mended_by == "run":
+        leaky.tasks([{"id": "hangs", "agent": "leaky", "max_attempts": 1, "timeout": 2}])
+        assert leaky.start("--workers", "1").returncode == 1
+    else:
+        done = world.orkestra("doctor", "--fix", "--yes")
+        assert done.returncode in (0, 69), done.stdout + done.stderr
+        assert not list((world.place / "home" / ".cache" / "orkestra").glob("*/w1/owner"))
     assert looked_through(world, leaky) == []
     assert holds(objects(leaky)) == ""
+    assert (attempt / "withheld.pack").is_file()
