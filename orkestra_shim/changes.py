@@ -12,7 +12,7 @@ from pathlib import Path
 
 from . import repo
 from .errors import EX_DATA, OrkestraError
-from .plumbing import DIFF, Git, environment
+from .plumbing import BINARY, DIFF, Git, environment
 
 _OUTCOME = re.compile(r"^Orkestra-Outcome: (outcome-[0-9]{3,12})\s*$", re.MULTILINE)
 _REVERTS = re.compile(r"This reverts commit ([0-9a-f]{40,64})")
@@ -73,6 +73,8 @@ def diffs(
             "core.bare=true",
             "-c",
             "core.attributesFile=/dev/null",
+            "-c",
+            BINARY,
             "diff-tree",
             "--stdin",
             *DIFF,

@@ -13,12 +13,15 @@ from pathlib import Path
 from . import files, repo
 from .errors import EX_DATA, OrkestraError
 
+# A larger file is binary (CORE/lib/git.bash has the same): line by line it takes forty times as much memory.
+BINARY = "core.bigFileThreshold=16m"
 _SETTINGS = [
     "core.hooksPath=/dev/null",
     "core.fsmonitor=false",
     "core.attributesFile=/dev/null",
     "core.bare=true",
     "core.quotePath=false",
+    BINARY,
     "diff.indentHeuristic=true",
     "diff.suppressBlankEmpty=false",
     "diff.context=3",

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Summary: Brings a workspace's tree to a commit and turns it into Git objects. Runs in the sandbox: the tree is hostile.
-# Usage: tree-keeper.sh GIT_DIR TREE QUARANTINE OBJECTS BRANCH [SHARED...]
+# Usage: tree-keeper.sh GIT_DIR TREE QUARANTINE OBJECTS BRANCH LARGEST [SHARED...]
 #   SHARED are paths in the tree that never belong to a change: folders that the project shares with it.
 #   A line on stdin is a request, a line on stdout its answer: STATUS TAB RESULT TAB WHAT-WENT-WRONG (escaped as in
 #   text.bash). It lives as long as its worker (CORE/lib/keeper.bash), and is idle while an agent is in the tree.
@@ -16,7 +16,7 @@
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use text git
 
-GIT_FOLDER='' TREE='' QUARANTINE='' OBJECTS='' BRANCH='' SHARED=()
+GIT_FOLDER='' TREE='' QUARANTINE='' OBJECTS='' BRANCH='' LARGEST=0 SHARED=()
 AT=''     # the commit whose tree our index is known to be
 RESULT='' # of the request
 
@@ -112,6 +112,7 @@ keeper::take() {
   local base=$1 hash='=' commit added=$GIT_FOLDER/keeper.added
   keeper::empty_quarantine
   keeper::unlink_shared
+  ! keeper::is_too_large || return "$EX_DATA"
   export GIT_OBJECT_DIRECTORY=$QUARANTINE
   if ! keeper::add --verbose >"$added"; then
     AT=''
@@ -126,6 +127,23 @@ keeper::take() {
   [[ -n $hash ]] || return "$EX_DATA"
   commit=$(keeper::agent_commit "$base") || return "$EX_DATA"
   RESULT="$hash $commit"
+}
+
+# A file larger than may land is not even hashed: sparse, it costs an agent nothing. What Git ignores, and what is as it
+# was, may have any size.
+keeper::is_too_large() {
+  local path large=() skip=(-path ./.git -prune -o)
+  ((LARGEST > 0)) || return 1
+  for path in "${SHARED[@]}"; do skip+=(-path "./${path//[\\*?[]/?}" -prune -o); done
+  # shellcheck disable=SC2312  # where it cannot look, `git add` cannot either
+  mapfile -d '' -t large < <(cd -- "$TREE" && exec find . "${skip[@]}" -type f -size "+${LARGEST}c" -print0)
+  for path in "${large[@]}"; do
+    path=$(keeper::git ls-files --modified --others --exclude-standard -- "${path#./}") || return 0
+    [[ -n $path ]] || continue
+    printf '%s is larger than %s MiB (ORKESTRA_FILE_LIMIT)\n' "${path%%$'\n'*}" "$((LARGEST >> 20))" >&2
+    return 0
+  done
+  return 1
 }
 
 # The index of a take that was killed names objects that were in the quarantine alone: every file is looked at again.
@@ -162,13 +180,31 @@ keeper::agent_commit() {
     printf "the agent's own commits cannot be read\n" >&2
     return "$EX_DATA"
   fi
+  ! keeper::has_too_large "$head" "$base" || return "$EX_DATA"
   printf '%s' "$head"
 }
 
+# An object of the agent's own commits may be as large, though no file ever was.
+keeper::has_too_large() {
+  local size
+  ((LARGEST > 0)) || return 1
+  # shellcheck disable=SC2312  # one that cannot be read ends the reading, and stops whoever goes on with it
+  while IFS= read -r size; do
+    [[ ! $size =~ ^[0-9]+$ ]] || ((size > LARGEST)) || continue
+    printf "the agent's own commits hold an object larger than %s MiB (ORKESTRA_FILE_LIMIT)\n" "$((LARGEST >> 20))" >&2
+    return 0
+  done < <(
+    export GIT_OBJECT_DIRECTORY=$QUARANTINE
+    keeper::git rev-list --objects --no-object-names "$1" "^$2" \
+      | git --git-dir="$GIT_FOLDER" cat-file --batch-check='%(objectsize)'
+  )
+  return 1
+}
+
 main() {
-  (($# >= 5)) || die "$EX_USAGE" "tree-keeper.sh takes five arguments or more"
-  GIT_FOLDER=$1 TREE=$2 QUARANTINE=$3 OBJECTS=$4 BRANCH=$5
-  SHARED=("${@:6}")
+  (($# >= 6)) || die "$EX_USAGE" "tree-keeper.sh takes six arguments or more"
+  GIT_FOLDER=$1 TREE=$2 QUARANTINE=$3 OBJECTS=$4 BRANCH=$5 LARGEST=$6
+  SHARED=("${@:7}")
   [[ -d $GIT_FOLDER && -d $TREE ]] || die "$EX_USAGE" "tree-keeper.sh: there is no $GIT_FOLDER or no $TREE" "see the head of $0"
   export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_ATTR_NOSYSTEM=1
   export ORKESTRA_POINTER=$ORKESTRA_SCRIPTS/CORE/tree-pointer.sh

@@ -254,6 +254,21 @@ nest-of-folders() {
   echo x >x
 }
 
+# Sparse, it takes no room; hashed, searched and checked out it does.
+gigantic-file() {
+  truncate -s 4700000 gigantic
+}
+
+# No file was ever as large: Git packs it as it comes.
+gigantic-object() {
+  local blob tree commit
+  blob=$(head -c 4700000 /dev/zero | git hash-object -w --stdin)
+  tree=$(printf '100644 blob %s\tgigantic\n' "$blob" | git mktree)
+  commit=$(git commit-tree -p HEAD -m gigantic "$tree")
+  echo "$commit" >.git/refs/heads/main
+  echo x >small
+}
+
 # --- what judges it ---
 
 weaken-the-test() {

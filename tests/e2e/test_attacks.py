@@ -18,15 +18,24 @@ from world import World
 
 
 def _on(scene: Scene) -> World:
-    # The second is for those that make Git wait for ever.
-    scene.world.environment |= {"ORKESTRA_SANDBOX": "required", "ORKESTRA_TREE_SECONDS": "15"}
+    # The second is for those that make Git wait for ever, the third for what would be gigantic.
+    limits = {"ORKESTRA_TREE_SECONDS": "15", "ORKESTRA_FILE_LIMIT": "4"}
+    scene.world.environment |= {"ORKESTRA_SANDBOX": "required", **limits}
     return scene.world
 
 
 def _off(scene: Scene) -> World:
-    world = scene.without()
+    # Nor the look that there is instead, which ends the run.
+    look = "SCRIPTS/SAFETY/validators/after/framework.bash"
+    world = scene.without(edits={look: ("  ! has_walls || return 0\n", "  return 0\n")})
     # Else the kernel's group of each agent would still end what it left behind.
     world.environment |= {"ORKESTRA_SANDBOX": "off", "ORKESTRA_PROCESSES_LIMIT": "0"}
+    return world
+
+
+def _any_size(scene: Scene) -> World:
+    world = scene.without()
+    world.environment["ORKESTRA_FILE_LIMIT"] = "0"
     return world
 
 
@@ -60,6 +69,7 @@ DEFENCES: dict[str, Callable[[Scene], World]] = {
     "the sandbox": _off,
     "our own Git directory": _the_agents_git,
     "Git's own checks": _gits_own_checks,
+    "the largest file": _any_size,
     "the gate scope": lambda scene: scene.without("SCRIPTS/SAFETY/gates/scope"),
     "the gate protected": lambda scene: scene.without("SCRIPTS/SAFETY/gates/protected"),
     "closed descriptors": lambda scene: scene.without(
@@ -70,10 +80,6 @@ DEFENCES: dict[str, Callable[[Scene], World]] = {
 # Where our places lie below /tmp the folders around what is bound are the sandbox's own, in memory: writing
 # to them gives nothing.
 _OR_NOTHING = "|the agent changed nothing"
-
-
-def _mine_is_taken(result: Result, attack: str) -> bool:
-    return "taken" in result.git("show", "main:mine", "refs/orkestra/attempts/holder/1:mine")
 
 
 # name (the function in attacks.bash), how it is seen to get through, what the outcome says where it does not
@@ -106,7 +112,11 @@ ATTACKS = [
         written(lambda result: result.scene.world.home / "PROJECTS/other/planted"),
         "no other project here" + _OR_NOTHING,
     ),
-    Attack("another-workspace", _mine_is_taken, "no other workspace here"),
+    Attack(
+        "another-workspace",
+        lambda result, attack: result.project.file("mine") == "taken\n",
+        "no other workspace here",
+    ),
     Attack(
         "git-of-the-project",
         written(lambda result: result.project.path / ".git/config"),
@@ -170,6 +180,18 @@ ATTACKS = [
     ),
     Attack("nest-of-folders", on_branch("x"), "the agent changed nothing", without=""),
     Attack("fifo", on_branch(".gitignore.new"), "cannot be taken: it took longer than", without=""),
+    Attack(
+        "gigantic-file",
+        on_branch("gigantic"),
+        r"cannot be taken: gigantic is larger than 4 MiB \(ORKESTRA_FILE_LIMIT\)",
+        without="the largest file",
+    ),
+    Attack(
+        "gigantic-object",
+        lambda result, attack: "gigantic" in result.git("ls-tree", f"refs/orkestra/attempts/{attack}/1^"),
+        "cannot be taken: the agent's own commits hold an object larger than 4 MiB",
+        without="the largest file",
+    ),
     # --- what judges it ---
     Attack(
         "weaken-the-test",

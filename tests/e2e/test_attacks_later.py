@@ -84,6 +84,19 @@ def test_what_lands_is_ours_whatever_date_author_and_trailers_an_agent_writes(wo
     assert project.verify().returncode == 0
 
 
+def test_text_that_is_too_large_to_be_compared_is_binary_to_all_of_us(world: World) -> None:
+    """Line by line it takes forty times its size in memory, outside of every limit."""
+    lines = task("lines", "mkdir -p src; echo : >src/a.sh; yes '' | head -c 17000000 >src/lines")
+    project = world.new("lines", [lines], committee={"reviewers": ["lint"]})
+    done = project.start()
+    assert done.returncode == 0, done.stdout + done.stderr
+    patch = project.path / "logs/execution/attempts/lines/1/diff.patch"
+    assert patch.stat().st_size < 1000 and "Binary files" in patch.read_text()
+    # Whoever counts again has the same.
+    verified = project.verify()
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
 # --- who reads it -------------------------------------------------------------------------------------------
 
 # What a terminal would do: set its title, clear the screen, go up a line, print in the other direction.

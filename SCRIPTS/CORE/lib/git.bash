@@ -4,10 +4,11 @@
 
 use log
 
-# Command lines and environments, set once; what git::project and its sisters put before their arguments.
+# Command lines and environments, set once; what git::project and its sisters put before their arguments. A file above
+# bigFileThreshold is binary to a diff (plumbing.py has the same): line by line it takes forty times its size in memory.
 readonly GIT_SETTINGS=(-c core.hooksPath=/dev/null -c core.fsmonitor=false -c core.protectHFS=true
   -c core.protectNTFS=true -c gc.auto=0 -c maintenance.auto=false -c submodule.recurse=false -c core.fsync=all
-  -c core.fsyncMethod=batch -c safe.directory='*')
+  -c core.fsyncMethod=batch -c core.bigFileThreshold=16m -c safe.directory='*')
 
 readonly GIT_LOCK_TRIES=30 # of a tenth of a second: how long a living Git may take to move a ref
 

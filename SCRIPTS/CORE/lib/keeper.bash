@@ -13,6 +13,7 @@ use SAFETY/sandbox
 use SAFETY/binds
 
 readonly KEEPER_SECONDS=${ORKESTRA_TREE_SECONDS:-300} # bound on Git's own work in a hostile tree
+readonly KEEPER_LARGEST=${ORKESTRA_FILE_LIMIT:-512}   # MiB: no larger file is taken; 0 is no bound
 
 KEEPER_OF='' KEEPER_PID='' KEEPER_TO='' KEEPER_FROM='' # the one that runs, if any
 # shellcheck disable=SC2034  # the caller reads them
@@ -98,11 +99,12 @@ keeper::_be() {
   BINDS_OPTIONS=()
   binds::objects "$ORKESTRA_GIT_DIR/objects"
   binds::places places "$workspace/tree"
+  error::need_number "$KEEPER_LARGEST" ORKESTRA_FILE_LIMIT
   # allow dependency-direction: it only names the command that the sandbox starts
   sandbox::become --rw "$workspace/tree" --rw "$workspace/git" --rw "$workspace/quarantine" \
     "${BINDS_OPTIONS[@]}" --ro "$ORKESTRA_SCRIPTS/CORE" --stdin "$workspace/keeper.to" \
     --chdir "$workspace/git" -- "$ORKESTRA_SCRIPTS/CORE/tree-keeper.sh" "$workspace/git" "$workspace/tree" \
-    "$workspace/quarantine" "$ORKESTRA_GIT_DIR/objects" "$ORKESTRA_BRANCH" "${places[@]}"
+    "$workspace/quarantine" "$ORKESTRA_GIT_DIR/objects" "$ORKESTRA_BRANCH" "$((KEEPER_LARGEST << 20))" "${places[@]}"
 }
 
 # keeper::end: whatever it is at ends.
