@@ -289,10 +289,10 @@ def test_a_job_ends_itself_when_its_run_was_killed(there: World, cluster: Cluste
     run = there.start_in_background("--project", str(project.path))
     wait_for(lambda: parts(there), "an agent at work")
     cluster.cut(lasting(there, cluster)[1])
+    assert set(cluster.left()) & set(below(there.place)), "the job on its node"
     os.kill(run.pid, signal.SIGKILL)
     run.wait()
-    wait_for(lambda: not below(there.place), "the end of every process, on the node too")
-    cluster.in_service()
+    wait_for(lambda: not set(cluster.left()) & set(below(there.place)), "the end of the job on its node")
 
 
 def below_head(world: World, cluster: Cluster) -> dict[int, list[str]]:
