@@ -72,6 +72,11 @@ def _queue(found: Project) -> queue.Document:
     return queue.Document(jsonfile.decode(data, name), name)
 
 
+def records_of(found: Project) -> records.Branch:
+    """What the records on the project's branch say."""
+    return _records(git_folder(found), found.branch)
+
+
 def _records(git_dir: Path, branch: str) -> records.Branch:
     git = Git(git_dir)
     head = git.head(branch)

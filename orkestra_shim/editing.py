@@ -17,8 +17,10 @@ Raw = dict[str, Any]
 _TRIES = 20  # an editor saves in just that moment: read anew, and once more
 
 
-def _edit(found: Project, change: Callable[[Raw], str]) -> str:
+def _edit(found: Project, change: Callable[[Raw], str | None]) -> str:
     """Applies `change` to the queue under a lock, checks the whole result and replaces the file.
+
+    None from `change`: there is nothing to change.
 
     The lock keeps commands and a run apart; an editor knows nothing of it, so what it saves meanwhile
     is seen and kept.
@@ -36,6 +38,8 @@ def _edit(found: Project, change: Callable[[Raw], str]) -> str:
             before = jsonfile.read_bytes(path)
             top = queue.Document(jsonfile.decode(before, str(path)), str(path)).top
             name = change(top)
+            if name is None:
+                return ""
             data = dump(top)
             _check(data, path)
             if data == before or replace_known(path, data, before.__eq__):
@@ -50,13 +54,18 @@ def _check(data: bytes, path: Path) -> None:
     try:
         text = data.decode()
         queue.Document(text, str(path))
-        found = settings.read_keys(home.open_home().config / "api-keys.env")
-        keys.Keys(keys.of_settings(found)).need_none(text, str(path))
+        need_no_key(text, str(path))
     except OrkestraError as error:
         place = error.message.partition(": ")
         raise OrkestraError(
             EX_USAGE, f"nothing was changed: {printable(place[2] or error.message)}", error.hint
         ) from error
+
+
+def need_no_key(text: str, name: str) -> None:
+    """Raises 65 with the line of a file in which a key of this home stands."""
+    found = settings.read_keys(home.open_home().config / "api-keys.env")
+    keys.Keys(keys.of_settings(found)).need_none(text, name)
 
 
 def add(found: Project, fields: Raw) -> str:
@@ -76,19 +85,32 @@ def add(found: Project, fields: Raw) -> str:
     return _edit(found, change)
 
 
-def accept(found: Project, name: str) -> str:
-    """Makes a proposed task one that runs."""
+def extend(found: Project, make: Callable[[list[Raw]], list[Raw]], dry_run: bool) -> None:
+    """Appends the tasks that `make` gives for those that are there; in a dry run it is only called."""
+
+    def change(top: Raw) -> str | None:
+        new = make(top["tasks"])
+        top["tasks"] += new
+        return "" if new and not dry_run else None
+
+    _edit(found, change)
+
+
+def accept(found: Project, names: Sequence[str]) -> None:
+    """Makes proposed tasks some that run, all of them or none."""
 
     def change(top: Raw) -> str:
-        raw = _find(top, name)
-        if raw.get("status") != "proposed":
-            raise OrkestraError(
-                EX_USAGE, f"{printable(name)} is not a proposal: it is {raw.get('status', 'pending')}"
-            )
-        raw["status"] = "pending"
-        return name
+        tasks = {raw["id"]: raw for raw in top["tasks"]}
+        for name in dict.fromkeys(names):
+            raw = tasks.get(name) or _find(top, name)
+            if raw.get("status") != "proposed":
+                raise OrkestraError(
+                    EX_USAGE, f"{printable(name)} is not a proposal: it is {raw.get('status', 'pending')}"
+                )
+            raw["status"] = "pending"
+        return ""
 
-    return _edit(found, change)
+    _edit(found, change)
 
 
 def edit(found: Project, name: str, fields: Raw, unset: Sequence[str] = ()) -> None:

@@ -45,16 +45,21 @@ def parse(
 
     `pairs` makes each object from its keys and values, where a key that stands twice is not to be lost.
     """
+    found = value(text, where, pairs)
+    if not isinstance(found, dict):
+        raise OrkestraError(EX_DATA, f"{where}:1:1: expected {expected}")
+    return found
+
+
+def value(text: str, where: str, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """The same of any JSON value."""
     try:
-        value = json.loads(text, object_pairs_hook=pairs)
+        return json.loads(text, object_pairs_hook=pairs)
     except json.JSONDecodeError as error:
         place = f"{where}:{error.lineno}:{error.colno}"
         raise OrkestraError(EX_DATA, f"{place}: not valid JSON: {error.msg}") from None
     except (RecursionError, ValueError) as error:
         raise OrkestraError(EX_DATA, f"{where}:1:1: not readable as JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise OrkestraError(EX_DATA, f"{where}:1:1: expected {expected}")
-    return value
 
 
 def dump(value: object) -> bytes:

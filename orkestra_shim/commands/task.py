@@ -157,15 +157,81 @@ def _say_history(details: dict[str, Any]) -> None:
 
 
 @task.command()
-@click.argument("name", metavar="TASK")
+@click.argument("names", metavar="TASK...", nargs=-1, required=True)
 @with_project
-def accept(name: str, wanted: str | None) -> None:
-    """Let a proposed task run."""
+def accept(names: tuple[str, ...], wanted: str | None) -> None:
+    """Let proposed tasks run, all of them or none."""
     from orkestra_shim import editing
 
     found = session().find(wanted)
-    editing.accept(found, name)
-    say(f"{name} is accepted; orkestra start works on it")
+    editing.accept(found, names)
+    for name in names:
+        say(f"{name} is accepted; orkestra start works on it")
+
+
+@task.command(name="import")
+@click.argument("path", metavar="FILE|-")
+@with_project
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["markdown", "github", "taskmaster", "csv"]),
+    help="Without it, told by the file's name and how it begins.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be added, in order; change nothing.")
+@click.option("--agent", default="", help="Who does what the file gives no agent.")
+@click.option("--priority", type=click.Choice(["critical", "high", "medium", "low"]),
+              help="Of what the file gives no priority.")  # fmt: skip
+@click.option("--skip-unknown", is_flag=True, help="Leave out dependencies on what is not in the file.")
+def import_(
+    path: str,
+    wanted: str | None,
+    form: str | None,
+    dry_run: bool,
+    agent: str,
+    priority: str | None,
+    skip_unknown: bool,
+) -> None:
+    """Add the tasks of a checklist, of GitHub's issues, of Task Master or of a table.
+
+    What was imported before is not added twice; what is done is left out. A task for which the file says
+    what to execute, which agent, or what it may touch is a proposal until a person accepts it.
+    """
+    from orkestra_shim import board, editing, importing
+    from orkestra_shim.incoming import line_of
+
+    now = session()
+    found = now.find(wanted)
+    if agent:
+        _need_agent(now, agent)
+    read = importing.read(path, form or "")
+    editing.need_no_key(read.file.text, read.file.name)
+    read.agent, read.priority, read.skip_unknown = agent, priority or "", skip_unknown
+    once = board.records_of(found).by_task
+    plans = []
+
+    def make(old: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        plans.append(read.plan(old, once))
+        return plans[-1].new
+
+    editing.extend(found, make, dry_run)
+    plan = plans[-1]
+    for raw in plan.new:
+        proposed = ", a proposal" * (raw["status"] == "proposed")
+        needs = f", after {', '.join(raw['depends_on'])}" if raw.get("depends_on") else ""
+        say(f"{raw['id']}: {raw['title']} ({raw['agent']}, {raw['priority']}{needs}{proposed})")
+    for name in dict.fromkeys(plan.left_out):
+        say(f"left out: a dependency on '{line_of(name)[:80]}'", err=True)
+    counts = {"imported before": len(plan.known), "done": plan.done}
+    more = "".join(f", {count} {what}" for what, count in counts.items() if count)
+    said = f"would be added to {found.name}" if dry_run else f"added to {found.name}"
+    say(f"{len(plan.new)} {said}{more}")
+    proposals = [raw["id"] for raw in plan.new if raw["status"] == "proposed"]
+    if proposals and not dry_run:
+        say(
+            f"{len(proposals)} are proposals: look at each (orkestra task show {proposals[0]}), then "
+            "orkestra task accept TASK..."
+        )
 
 
 @task.command()
