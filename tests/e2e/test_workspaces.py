@@ -224,6 +224,7 @@ def test_names_modes_links_and_line_ends_are_kept_as_they_are(world: World) -> N
     _git(world.place, "init", "--quiet", "-b", BRANCH, str(top))
     # As on a machine whose editors write CR LF; in the repository there is none.
     _git(top, "config", "core.autocrlf", "true")
+    _git(top, "config", "core.safecrlf", "false")  # it would warn, by names that are no text
     odd = os.path.join(os.fsencode(top), b"odd")
     os.mkdir(odd)
     for name in NAMES:
