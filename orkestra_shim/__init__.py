@@ -8,7 +8,7 @@ it where). `once` is what cron calls (with `tools`). `consistency` looks at a wh
 what `doctor --fix` lists: `leftovers` in a project (a `place`; `processes`), and what is `abandoned`.
 `undo` reads and writes the records for `CORE/undo.sh`. `tally` counts any vote (`counting`, `irv`; `deciding`
 asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballotfiles`), told by `tallied`.
-`voted` shows votes that were held; `blame` says whose work a line is, with `accounts` of what landed.
+`voted` shows votes that were held; `blame` says whose work a line is (`spots`, `accounts`).
 
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
 `surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `pauses`, `journal`, `taskstate`,

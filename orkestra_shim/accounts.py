@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,63 +18,91 @@ Record = dict[str, Any]
 _PROMPT = 1 << 20  # bytes
 
 
-def of(
-    found: Project, git: Git, head: str, branch: records.Branch, outcome: Record, commit: str, words: str
-) -> dict[str, Any]:
-    """About an outcome with a change, which is `commit` now. KeyError and the like for a broken record."""
-    held = _votes(git, head, outcome)
-    deciding = _deciding(outcome, [vote for _, vote in held])
-    undone = sorted(
-        one["id"]
-        for one in branch.outcomes.values()
-        if one.get("decision") == "undone" and one.get("undoes") == outcome["id"]
-    )
-    return {
-        "outcome": outcome["id"],
-        "task": outcome["task"],
-        "title": outcome["title"],
-        "decision": outcome["decision"],
-        "why": outcome["why"],
-        "attempt": outcome["attempt"],
-        "recorded_at": outcome["recorded_at"],
-        "commit": commit,
-        "agent": outcome["agent"],
-        "family": deciding["author"]["family"] if deciding else None,
-        "by": outcome.get("by"),
-        "undoes": outcome.get("undoes"),
-        "reviewed_by": outcome["reviewed_by"],
-        "approved": _ballots(deciding, "approve"),
-        "abstained": _ballots(deciding, "abstain"),
-        "dissented": [one for _, vote in held for one in _ballots(vote, "revise", "reject")],
-        "votes": [
-            {
-                "id": vote["id"],
-                "round": vote["round"],
-                "decision": vote["decision"],
-                "why": vote["why"],
-                "holds": holds,
-            }
-            for holds, vote in held
-        ],
-        "evidence": [{"check": one["check"], "exit": one["exit"]} for one in outcome["evidence"]],
-        "gates": outcome["gates"],
-        "cost": {key: int(outcome["cost"][key]) for key in ("usd_micros", "tokens", "seconds")},
-        "prompt": _prompt(found.path, outcome),
-        "undone_by": undone[-1] if undone else None,
-        "undo": _undo(found, git, branch, outcome, commit, words),
-    }
+class Accounts:
+    """Of the landed outcomes of one branch."""
 
+    def __init__(self, found: Project, git: Git, head: str, words: str) -> None:
+        """words: what `orkestra undo` has to be given so that it is about this project, '' for nothing."""
+        self.found, self.git, self.head, self.words = found, git, head, words
+        self.branch = records.read_branch(git, head)
+        self._votes: dict[str, Record] = {}
+        self._newest: dict[str, str] = {}  # landing of each task
+        self._undone: dict[str, str] = {}  # by which outcome
+        for _, one in sorted(self.branch.outcomes.items()):
+            if one.get("decision") == "landed":
+                self._newest[str(one.get("task"))] = one["id"]
+            elif one.get("decision") == "undone":
+                self._undone[str(one.get("undoes"))] = one["id"]
 
-def _votes(git: Git, head: str, outcome: Record) -> list[tuple[bool, Record]]:
-    """(whether it is the one whose hash the outcome has, the vote) of each that it names and is there."""
-    names = [(entry["id"], entry["sha256"]) for entry in outcome["votes"]]
-    found = []
-    for name, digest in names:
-        data = git.blob(f"{head}:{records.path_of(name)}")
-        if data is not None:
-            vote = records.load(data, records.path_of(name))
-            found.append((canonical.digest(vote) == digest, vote))
-    return found
+    def load(self, outcomes: Iterable[Record]) -> None:
+        """Reads the votes that these outcomes name."""
+        names: list[str] = []
+        for outcome in outcomes:
+            with records.reading(outcome["id"]):
+                names += [entry["id"] for entry in outcome["votes"]]
+        tree = self.git.tree(self.head, records.VOTES)
+        wanted = {f"{name}.json" for name in names}
+        paths = [path for path in tree if records.is_record(path) and path.rsplit("/", 1)[-1] in wanted]
+        for path, (_, _, data) in zip(paths, self.git.blobs(tree[path][1] for path in paths), strict=True):
+            vote = records.load(data, path)
+            self._votes[vote["id"]] = vote
+
+    def of(self, outcome: Record, commit: str) -> dict[str, Any]:
+        """About an outcome with a change, which is `commit` now. KeyError and the like for a broken one."""
+        held = [self._votes[entry["id"]] for entry in outcome["votes"] if entry["id"] in self._votes]
+        hashes = {entry["id"]: entry["sha256"] for entry in outcome["votes"]}
+        deciding = _deciding(outcome, held)
+        return {
+            "outcome": outcome["id"],
+            "task": outcome["task"],
+            "title": outcome["title"],
+            "decision": outcome["decision"],
+            "why": outcome["why"],
+            "attempt": outcome["attempt"],
+            "recorded_at": outcome["recorded_at"],
+            "commit": commit,
+            "agent": outcome["agent"],
+            "family": deciding["author"]["family"] if deciding else None,
+            "by": outcome.get("by"),
+            "undoes": outcome.get("undoes"),
+            "reviewed_by": outcome["reviewed_by"],
+            "approved": _ballots(deciding, "approve"),
+            "abstained": _ballots(deciding, "abstain"),
+            "dissented": [one for vote in held for one in _ballots(vote, "revise", "reject")],
+            "votes": [
+                {
+                    **{key: vote[key] for key in ("id", "round", "decision", "why")},
+                    "holds": canonical.digest(vote) == hashes[vote["id"]],
+                }
+                for vote in held
+            ],
+            "evidence": [{"check": one["check"], "exit": one["exit"]} for one in outcome["evidence"]],
+            "gates": outcome["gates"],
+            "cost": {key: int(outcome["cost"][key]) for key in ("usd_micros", "tokens", "seconds")},
+            "prompt": _prompt(self.found.path, outcome),
+            "undone_by": self._undone.get(outcome["id"]),
+            "undo": self._undo(outcome, commit),
+        }
+
+    def _undo(self, outcome: Record, commit: str) -> str | None:
+        """The command that takes it back; None where that has been done."""
+        name, task = outcome["id"], outcome["task"]
+        if name in self._undone:
+            return None
+        if outcome["decision"] != "landed" or self.found.land == "pr" or task not in self._queued:
+            return f"git -C {word(self.found.path)} revert {commit}"
+        more = "" if self._newest[task] == name else f" --outcome {name}"
+        return f"orkestra undo{self.words}{more} {word(task)}"
+
+    @functools.cached_property
+    def _queued(self) -> Container[str]:
+        """The tasks of the queue, as `orkestra undo` needs it; none where it cannot be read."""
+        try:
+            place = checkout.Checkout(self.found.path, self.git, self.found.branch)
+            data, name = place.read(queue.FILE)
+            return queue.Document(jsonfile.decode(data, name), name).positions
+        except OrkestraError:
+            return ()
 
 
 def _deciding(outcome: Record, held: list[Record]) -> Record | None:
@@ -110,33 +139,6 @@ def _prompt(project: Path, outcome: Record) -> dict[str, str] | None:
     path = project / "logs" / "execution" / "attempts" / task / str(attempt) / "prompt.md"
     data = files.read_bounded(path, _PROMPT)
     return None if data is None else {"path": str(path), "text": data.decode("utf-8", "replace")}
-
-
-def _undo(
-    found: Project, git: Git, branch: records.Branch, outcome: Record, commit: str, words: str
-) -> str | None:
-    """The command that takes it back; None where that has been done."""
-    task = outcome["task"]
-    if any(one.get("undoes") == outcome["id"] for one in branch.outcomes.values()):
-        return None
-    if outcome["decision"] != "landed" or found.land == "pr" or not _is_queued(found, git, task):
-        return f"git -C {word(found.path)} revert {commit}"
-    newest = [one for _, one in sorted(branch.outcomes.items()) if _landed(one, task)][-1]
-    more = "" if newest is outcome else f" --outcome {outcome['id']}"
-    return f"orkestra undo{words}{more} {word(task)}"
-
-
-def _landed(one: Record, task: str) -> bool:
-    return one.get("task") == task and one.get("decision") == "landed"
-
-
-def _is_queued(found: Project, git: Git, task: str) -> bool:
-    """Whether the queue still has the task, as `orkestra undo` needs it."""
-    try:
-        data, name = checkout.Checkout(found.path, git, found.branch).read(queue.FILE)
-        return task in queue.Document(jsonfile.decode(data, name), name).positions
-    except OrkestraError:
-        return False
 
 
 # --- for people ---------------------------------------------------------------------------------------------

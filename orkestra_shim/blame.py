@@ -7,21 +7,19 @@ change undoes its white space, too. A renamed file is followed, as far as Git's 
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
-from . import accounts, board, changes, queue, records, repo
-from .errors import EX_USAGE, OrkestraError
+from . import accounts, board, changes, queue, records, repo, spots
+from .accounts import Accounts
 from .findings import Report
 from .landed import Landed
 from .plumbing import Git
 from .project import Project
+from .spots import Spot
 from .text import printable, word
 
 _CLAIM = re.compile(r"^Orkestra-(?:Outcome|Task): (\S+)", re.MULTILINE)
@@ -50,101 +48,31 @@ def blame(found: Project, wanted: str, project_words: str) -> dict[str, Any]:
     """
     git = Git(board.git_folder(found))
     head = records.head(git, found.branch, whole=True)
-    path, number = _place(found, git, head, wanted)
-    in_checkout = board.checkout(found).on_branch() and _is_file(found.path / path)
-    text = _content(found, git, head, path, in_checkout)
-    count = len(text)
-    if number is not None and not 1 <= number <= count:
-        lines = f"{count} line" + "s" * (count != 1)
-        raise OrkestraError(EX_USAGE, f"{printable(path)} has no line {number}: it has {lines}")
-    runs = list(_runs(found, path, number, None if in_checkout else head)) if count else []
-    known = _Known(found, git, head, project_words)
+    spot = spots.find(found, git, head, wanted)
+    runs = list(_runs(found, spot, head)) if spot.text else []
+    known = _Known(found, git, head, Accounts(found, git, head, project_words))
     known.look_up({commit.name for commit, _, _ in runs if commit.is_made})
     entries = [known.entry(commit, first, last) for commit, first, last in runs]
     named = dict.fromkeys(entry["outcome"] for entry in entries if entry["outcome"])
     return {
-        "file": path,
-        "line": number,
-        "text": None if number is None else text[number - 1].decode("utf-8", "replace"),
+        "file": spot.path,
+        "line": spot.line,
+        "text": None if spot.line is None else spot.text[spot.line - 1].decode("utf-8", "replace"),
         "branch": found.branch,
         "head": head,
-        "checkout": in_checkout,
+        "checkout": spot.in_checkout,
         "lines": entries,
-        "outcomes": {name: known.account(name) for name in named},
+        "outcomes": known.accounts(named),
     }
-
-
-# --- the file -----------------------------------------------------------------------------------------------
-
-
-def _place(found: Project, git: Git, head: str, wanted: str) -> tuple[str, int | None]:
-    """(path in the project, line or None) of FILE[:LINE]; a file of exactly that name comes first."""
-    whole = re.fullmatch(r"(.+):([0-9]{1,18})", wanted, re.DOTALL)
-    if whole is None or _kind(git, head, _inside(found, wanted)) == "blob":
-        return _need_file(found, git, head, wanted), None
-    return _need_file(found, git, head, whole[1]), int(whole[2])
-
-
-def _inside(found: Project, wanted: str) -> str:
-    """The path from the project's top. A relative one is meant from the current folder, if that is inside."""
-    top = os.path.realpath(found.path)
-    here = os.path.realpath(os.curdir)
-    base = here if here == top or here.startswith(f"{top}/") else top
-    folder, name = os.path.split(os.path.join(base, wanted))
-    full = os.path.join(os.path.realpath(folder), name)
-    if name in ("", ".", ".."):
-        full = os.path.realpath(full)
-    if full == top:
-        return ""
-    return full.removeprefix(f"{top}/") if full.startswith(f"{top}/") else ".."
-
-
-def _kind(git: Git, head: str, path: str) -> str:
-    """blob, tree, or '' for what the branch does not hold."""
-    code, out, _ = git.attempt("cat-file", "-t", f"{head}:{path}") if path != ".." else (1, b"", b"")
-    return out.decode().strip() if code == 0 else ""
-
-
-def _need_file(found: Project, git: Git, head: str, wanted: str) -> str:
-    path, shown = _inside(found, wanted), printable(wanted[:200])
-    if path == "..":
-        raise OrkestraError(EX_USAGE, f"{shown} is outside of the project {printable(found.path)}")
-    kind = _kind(git, head, path)
-    if kind == "tree":
-        hint = f"name a file in it: git -C {word(found.path)} ls-files {word(path or '.')}"
-        raise OrkestraError(EX_USAGE, f"{shown} is a folder", hint)
-    if kind != "blob":
-        there = os.path.lexists(found.path / path)
-        why = "is in no commit yet" if there else "is not there"
-        raise OrkestraError(EX_USAGE, f"{shown} {why}: the branch {found.branch} does not hold it")
-    return path
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
-    except OSError:
-        return False
-
-
-def _content(found: Project, git: Git, head: str, path: str, in_checkout: bool) -> list[bytes]:
-    """The lines of the file. Raises 64 for one that has none."""
-    data = (found.path / path).read_bytes() if in_checkout else git.run("cat-file", "blob", f"{head}:{path}")
-    if b"\0" in data[:8000]:
-        hint = f"git -C {word(found.path)} log --follow -- {word(path)} shows its commits"
-        raise OrkestraError(EX_USAGE, f"{printable(path)} is binary: it has no lines", hint)
-    return data.removesuffix(b"\n").split(b"\n") if data else []
 
 
 # --- Git's blame --------------------------------------------------------------------------------------------
 
 
-def _runs(
-    found: Project, path: str, number: int | None, head: str | None
-) -> Iterator[tuple[_Commit, int, int]]:
-    """(commit, first line, last line), in order. `head`: None for the file as the checkout has it."""
-    only = [] if number is None else ["-L", f"{number},{number}"]
-    words = [*_GIT, *_BLAME, *only, *([head] if head else []), "--", path]
+def _runs(found: Project, spot: Spot, head: str) -> Iterator[tuple[_Commit, int, int]]:
+    """(commit, first line, last line), in order."""
+    only = [] if spot.line is None else ["-L", f"{spot.line},{spot.line}"]
+    words = [*_GIT, *_BLAME, *only, *([] if spot.in_checkout else [head]), "--", spot.path]
     done = repo.run(found.path, *words)
     if done.returncode != 0:
         raise repo.failure(found.path, done)
@@ -176,10 +104,12 @@ def _runs(
 class _Known:
     """The branch's records, and which commits they name."""
 
-    def __init__(self, found: Project, git: Git, head: str, project_words: str) -> None:
-        self.found, self.git, self.head, self.words = found, git, head, project_words
-        self.branch = records.read_branch(git, head)
-        self.changes = {str(one["id"]): one for one in self.branch.outcomes.values() if _names_a_commit(one)}
+    def __init__(self, found: Project, git: Git, head: str, told: Accounts) -> None:
+        self.found, self.git, self.head, self.told = found, git, head, told
+        self.changes = {str(one["id"]): one for one in told.branch.outcomes.values() if _names_a_commit(one)}
+        self.by_commit: dict[str, list[str]] = {}
+        for name, one in self.changes.items():
+            self.by_commit.setdefault(one["change"]["commit"], []).append(name)
         self.named: dict[str, str] = {}  # {commit: the outcome whose change it is}
         self.recording: dict[str, list[str]] = {}  # {commit: the outcomes that it recorded}
         self.messages: dict[str, str] = {}
@@ -199,12 +129,10 @@ class _Known:
     def _exact(self, name: str, top: str) -> None:
         """The record names the commit, and what the commit holds: tree and parent."""
         held = re.findall(r"^(tree|parent) ([0-9a-f]+)$", top, re.MULTILINE)
-        for outcome, one in self.changes.items():
-            change = one["change"]
-            if change.get("commit") == name:
-                said = [("tree", change.get("tree")), ("parent", change.get("base"))]
-                if held == said:
-                    self.named.setdefault(name, outcome)
+        for outcome in self.by_commit.get(name, ()):
+            change = self.changes[outcome]["change"]
+            if held == [("tree", change.get("tree")), ("parent", change.get("base"))]:
+                self.named.setdefault(name, outcome)
 
     def _rewritten(self) -> None:
         """Changes of which a rebase or a host's merge has made other commits, known by their patch."""
@@ -257,13 +185,15 @@ class _Known:
             "undo": f"git -C {word(self.found.path)} revert {name}" if kind == "person" else None,
         }
 
-    def account(self, name: str) -> dict[str, Any]:
-        """Everything about an outcome that gave a line."""
-        with records.reading(name):
-            now = next(commit for commit, outcome in self.named.items() if outcome == name)
-            return accounts.of(
-                self.found, self.git, self.head, self.branch, self.changes[name], now, self.words
-            )
+    def accounts(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Everything about the outcomes that gave lines."""
+        now = {outcome: commit for commit, outcome in self.named.items()}
+        told = {}
+        self.told.load(self.changes[name] for name in names)
+        for name in names:
+            with records.reading(name):
+                told[name] = self.told.of(self.changes[name], now[name])
+        return told
 
 
 def _names_a_commit(outcome: dict[str, Any]) -> bool:
