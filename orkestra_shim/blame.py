@@ -113,6 +113,7 @@ class _Known:
         self.named: dict[str, str] = {}  # {commit: the outcome whose change it is}
         self.recording: dict[str, list[str]] = {}  # {commit: the outcomes that it recorded}
         self.messages: dict[str, str] = {}
+        self.merges: set[str] = set()
 
     def look_up(self, commits: Iterable[str]) -> None:
         """What each of these commits is."""
@@ -120,6 +121,7 @@ class _Known:
         for name, kind, data in self.git.blobs(wanted):
             if kind == "commit":
                 top, _, message = data.decode("utf-8", "replace").partition("\n\n")
+                self.merges |= {name} if top.count("\nparent ") > 1 else set()
                 self.messages[name] = message
                 self._exact(name, top)
         if any(name not in self.named for name in wanted):
@@ -169,6 +171,7 @@ class _Known:
         claims = (
             [] if kind in ("uncommitted", "record") else _CLAIM.findall(self.messages.get(commit.name, ""))
         )
+        revert = f"git -C {word(self.found.path)} revert {'-m 1 ' * (name in self.merges)}{name}"
         return {
             "first": first,
             "last": last,
@@ -182,7 +185,7 @@ class _Known:
             "date": _date(commit.told) if name else None,
             "subject": commit.told.get("summary") if name else None,
             "claims": [] if outcome else list(dict.fromkeys(claims)),
-            "undo": f"git -C {word(self.found.path)} revert {name}" if kind == "person" else None,
+            "undo": revert if kind == "person" else None,
         }
 
     def accounts(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,15 @@ def test_names_and_lines_that_there_are_not(landed: Project, capsys: Capture) ->
         assert whose(capsys, f"{name}:2", landed.path) == [(2, 2, "person", None)], name
         said(capsys, name, landed.path)
     assert whose(capsys, "last:1", landed.path) == [(1, 1, "person", None)]
+    # What came with a merge alone is undone as Git wants it.
+    git(landed.path, "switch", "-q", "-c", "side", "HEAD~1")
+    commit(landed, "side", "x\n", "side")
+    git(landed.path, "switch", "-q", "main")
+    git(landed.path, "merge", "-q", "--no-ff", "--no-commit", "side")
+    commit(landed, "with merge", "x\n", "merge")
+    undo = shlex.split(told(capsys, "with merge:1", landed.path)["lines"][0]["undo"])
+    git(landed.path, *undo[3:], "--no-edit")
+    assert not (landed.path / "with merge").exists() and (landed.path / "last").exists()
     assert told(capsys, "empty", landed.path)["lines"] == []
     (landed.path / "new").write_text("x\n")
     (landed.path / "out").symlink_to("/etc")
