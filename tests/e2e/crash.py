@@ -41,6 +41,7 @@ LANDING = (BEFORE, LOCKED, BROUGHT, MOVED, INDEXED)
 END = "the run's end, grouped records"
 STAGES = ("prepare", "work", "check", "gates", "vote", *LANDING, END)
 VICTIMS = ("the orchestrator", "a worker", "the store", "an agent", "a git process", "everything at once")
+AGENTS = 5  # of them at least are killed
 ENDS_WITHIN = 30.0  # seconds: a bound for what stays when its orchestrator is dead, on a busy machine
 STEP = 0.0004  # seconds that a landing runs on between two looks
 PROGRAMS = ("cp", "git", "ln", "mkdir", "mv", "rm", "sync")  # that a landing calls
@@ -440,7 +441,10 @@ class Harness:
             return False
         time.sleep(self.dice.uniform(0, 0.05 if stage in ("work", "check") else 0.015))
         stopped = nested.halt(worker)
-        if self.sight.shown(number) == stage:
+        # Agents can be met in one stage only, and not in all of it.
+        wants_agent = stage == "work" and self.victims["an agent"] < AGENTS
+        missed = wants_agent and _agent(nested.descendants(worker)) == 0
+        if self.sight.shown(number) == stage and not missed:
             return self._kill(nest, stage, worker, stopped)
         nested.go_on(stopped)
         return False
@@ -549,8 +553,8 @@ class Harness:
         gits = [pid for pid in below if nested.name(pid) == "git"]
         if gits:
             found["a git process"] = self.dice.choice(gits)
-        if stage == "work" and any("spawn.sh" in " ".join(nested.command(pid)) for pid in below):
-            found["an agent"] = below[-1]
+        if stage == "work" and (agent := _agent(below)):
+            found["an agent"] = agent
         return found
 
     # --- afterwards ---
@@ -637,6 +641,11 @@ class Harness:
         words = ("rev-list", "--objects", "--no-object-names", "--all")
         there = set(self.project.git(*words).splitlines())
         return [name for name, text in self.tokens.items() if _blob(text) not in there]
+
+
+def _agent(below: list[int]) -> int:
+    """Of what a worker has started the innermost process of its agent, 0 where there is none."""
+    return below[-1] if any("spawn.sh" in " ".join(nested.command(pid)) for pid in below) else 0
 
 
 def _blob(text: str) -> str:

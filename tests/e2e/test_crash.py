@@ -41,7 +41,7 @@ def test_a_queue_is_done_however_often_it_is_killed(
 
     assert sum(harness.stages.values()) >= KILLS
     assert all(harness.stages[stage] >= 10 for stage in crash.STAGES)
-    assert all(harness.victims[victim] >= 5 for victim in crash.VICTIMS)
+    assert all(harness.victims[victim] >= crash.AGENTS for victim in crash.VICTIMS)
 
     # What a person had in the checkout is there, and one task waits for it.
     harness.edits.check()

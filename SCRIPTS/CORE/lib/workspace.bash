@@ -132,6 +132,15 @@ workspace::_set_aside() {
 # workspace::take W BASE: WORKSPACE_RESULT is `TREE AGENT-COMMIT`; TREE is `=` where nothing has changed since BASE.
 # WORKSPACE_STATUS is EX_WITHHELD where a known key is in it: workspace::withhold then says where it is kept.
 workspace::take() {
+  workspace::_take "$@"
+  # A Git that was killed looks like a tree that is not as it should be; a tree like that is so a second time.
+  if ((WORKSPACE_STATUS == EX_DATA && KEEPER_STATUS != EX_TIMEOUT)) && [[ -z $PROCESS_STOPPING ]]; then
+    keeper::end
+    workspace::_take "$@"
+  fi
+}
+
+workspace::_take() {
   local workspace=$1 base=$2 tree commit objects=() why
   keeper::ask "$workspace" take "$base"
   if [[ $KEEPER_STATUS != 0 && $KEEPER_WHY =~ $WORKSPACE_DISK ]]; then

@@ -75,6 +75,26 @@ files_of() { git -C "$PROJECT" -c core.quotePath=false ls-tree -r --name-only "$
   [[ $TREE == "$first" && $FILES == 1 ]]
 }
 
+@test "a Git that is killed while it takes the tree is no fault of the tree" {
+  local verb
+  workspace prepare "$W" "$BASE"
+  mkdir -p "$PLACE/killed"
+  for verb in pack-objects unpack-objects; do
+    echo "$verb" >"$W/tree/src/$verb"
+    cat >"$PLACE/killed/git" <<SH
+#!/bin/bash
+if [[ " \$* " == *" $verb "* && ! -e $BATS_TEST_TMPDIR/$verb ]]; then
+  touch "$BATS_TEST_TMPDIR/$verb"
+  kill -KILL "\$\$"
+fi
+exec "$(type -P git)" "\$@"
+SH
+    chmod +x "$PLACE/killed/git"
+    PATH=$PLACE/killed:$PATH take
+    [[ -e $BATS_TEST_TMPDIR/$verb && $(git -C "$PROJECT" show "$TREE:src/$verb") == "$verb" ]]
+  done
+}
+
 @test "what one that was killed had added, and not yet handed to the project, is taken again" {
   workspace prepare "$W" "$BASE"
   mkdir -p "$W/tree/deep" && echo work >"$W/tree/deep/file"
