@@ -128,7 +128,7 @@ def show(name: str, wanted: str | None, as_json: bool) -> None:
         + (f" ({' '.join(details['reason'].split())})" if details["reason"] else "")
     )
     for key in ("agent", "priority", "depends_on", "prefer_after", "inputs", "allow_paths", "check", "note",
-                "from_attempt"):  # fmt: skip
+                "from_attempt", "source"):  # fmt: skip
         value = raw.get(key)
         if value:
             say(f"  {key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
@@ -225,13 +225,11 @@ def import_(
     counts = {"imported before": len(plan.known), "done": plan.done}
     more = "".join(f", {count} {what}" for what, count in counts.items() if count)
     said = f"would be added to {found.name}" if dry_run else f"added to {found.name}"
-    say(f"{len(plan.new)} {said}{more}")
+    say(f"{len(plan.new)} {said}{more}" if read.items else f"no tasks in {read.file.name}")
     proposals = [raw["id"] for raw in plan.new if raw["status"] == "proposed"]
     if proposals and not dry_run:
-        say(
-            f"{len(proposals)} are proposals: look at each (orkestra task show {proposals[0]}), then "
-            "orkestra task accept TASK..."
-        )
+        say(f"proposals are {len(proposals)}; look at each: orkestra task show {proposals[0]}")
+        say("  then: orkestra task accept TASK...")
 
 
 @task.command()

@@ -102,6 +102,11 @@ ISSUES = [
 ]  # fmt: skip
 
 
+def test_a_comment_between_two_stray_backticks_is_one(place: Path) -> None:
+    Path("a.md").write_text("It's a ` here\n\n<!--\n- [ ] hidden\n-->\n\n- [ ] a ` there\n")
+    assert [item.title for item in importing.read("a.md").items] == ["a ` there"]
+
+
 def test_issues(file: Path) -> None:
     assert bring("issues.json", ISSUES) == 0
     assert needs(file) == {
@@ -110,6 +115,7 @@ def test_issues(file: Path) -> None:
         "issue-9": ["issue-7", "issue-8"],
         "issue-10": [],
     }
+    assert list(tasks(file)) == ["issue-7", "issue-8", "issue-9", "issue-10"]
     third = tasks(file)["issue-9"]
     assert (third["priority"], third["domain"]) == ("high", "web")
     assert third["description"].endswith("Labels: bug\n\nMilestone: v1")
@@ -239,7 +245,7 @@ def test_standard_input(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_what_gives_power_is_a_proposal(file: Path, capsys: Capture, column: str, value: str) -> None:
     assert bring("plan.csv", f"title,{column},status\nplain,,\nstrong,{value},pending\nother,{value},\n") == 0
-    assert "2 are proposals" in capsys.readouterr().out
+    assert "proposals are 2" in capsys.readouterr().out
     assert [raw["status"] for raw in tasks(file).values()] == ["pending", "proposed", "proposed"]
     assert main(["task", "accept", "strong", "plain"]) == 64
     assert [raw["status"] for raw in tasks(file).values()] == ["pending", "proposed", "proposed"]
@@ -278,6 +284,7 @@ REFUSED: list[tuple[str, str | bytes, str]] = [
     ("a.csv", "id\nx\n", "a.csv:1: there is no column title"),
     ("a.csv", 'title\na\n"b\n\nc', "a.csv:3: not readable as CSV"),
     ("a.csv", 'title,timeout\n"a\nb",5\nc,-1\n', "a.csv:4:timeout: timeout must be a whole number"),
+    ("a.csv", 'title,timeout\n"a\nb",1.5\n', "a.csv:2:timeout: timeout must be a whole number"),
     ("a.csv", "title,timeout\na,999999999\n", "a.csv:2: timeout must be a whole number from 1 to"),
     ("a.csv", "title,priority\na,now\n", "a.csv:2: priority must be one of"),
     ("a.csv", "title,command\na,echo \u202etxt\n", "a.csv:2:command: command holds characters that are not"),
@@ -301,6 +308,8 @@ def test_what_is_refused_names_its_place(file: Path, capsys: Capture) -> None:
 def test_a_file_that_is_not_there_and_one_of_no_format(file: Path, capsys: Capture) -> None:
     assert main(["task", "import", "none.md"]) == 65
     assert "cannot read none.md: No such file" in capsys.readouterr().err
+    assert bring("notes.md", "hello\n- no box\n") == 0
+    assert capsys.readouterr().out == "no tasks in notes.md\n"
     assert bring("notes.txt", "hello") == 64
     assert "--format markdown|github" in capsys.readouterr().err
 
@@ -333,7 +342,7 @@ def test_what_is_not_shown_does_not_reach_an_agent(file: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "<!--" * 50_000,
+        "<!--" * 600_000,
         "`a``b" * 50_000,
         "~~~" + "`" * 300_000,
         "blocked by" + " " * 300_000 + "x",
