@@ -333,7 +333,7 @@ CWD_PATTERNS = (
     r"<cwd>\s*(/[^<\n]*?)\s*</cwd>",
     r"[Ww]orking directory(?: is)?:? *`?(/[^\s`<]+)",
     r"working in the directory:? *`?(/[^\s`<]+)",
-    r"Workspace Directories:\**\s*-\s*(/\S+)",
+    r"Workspace Directories:\**\s*-\s*(/[^\n]+)",
     r"[Cc]urrent directory:? *`?(/[^\s`<]+)",
 )
 

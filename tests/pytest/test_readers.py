@@ -33,6 +33,31 @@ EXPECTED: dict[str, dict[str, tuple[int, str | None]]] = {
         "empty": (0, None),
         "prose": (0, None),
         "ballot": (0, None),
+        # Version 0.98; the others are 0.169.
+        "ok-old": (0, None),
+        "auth-old": (77, "unexpected status 401 Unauthorized: Incorrect API key"),
+        "rate-old": (75, "exceeded retry limit, last status: 429"),
+        "usage-old": (75, "You've hit your usage limit"),
+    },
+    "gemini": {
+        "ok": (0, None),
+        "auth": (77, "API key not valid."),
+        "rate": (75, "it gave up: You exceeded your current quota"),
+        "usage": (75, "You have exhausted your daily quota on this model."),
+        "quota": (75, "You have exhausted your daily quota on this model."),
+        "overloaded": (75, "it gave up: The model is overloaded."),
+        "server": (1, "it gave up: An internal error has occurred."),
+        "long": (1, "The input token count (1200000) exceeds"),
+        "drop": (1, "terminated"),
+        "cut": (1, "exception TypeError: fetch failed"),
+        # Both say exit 0.
+        "empty": (1, "The model returned an empty response"),
+        "streamed-rate": (1, "Model stream ended without a finish reason."),
+        "prose": (0, None),
+        "ballot-in-prose": (0, None),
+        # Version 0.38; the others are 0.61.
+        "ok-old": (0, None),
+        "rate-old": (75, "it gave up: You exceeded your current quota"),
     },
 }
 CASES = [(tool, name) for tool, cases in EXPECTED.items() for name in cases]

