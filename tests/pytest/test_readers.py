@@ -59,6 +59,17 @@ EXPECTED: dict[str, dict[str, tuple[int, str | None]]] = {
         "ok-old": (0, None),
         "rate-old": (75, "it gave up: You exceeded your current quota"),
     },
+    "llm": {
+        "ballot": (0, None),
+        "ballot-in-prose": (0, None),
+        "auth": (77, "Error code: 401 - Incorrect API key"),
+        "rate": (75, "Error code: 429 - Rate limit reached"),
+        "quota": (75, "Error code: 429 - You exceeded your current quota"),
+        "overloaded": (75, "Error code: 503"),
+        "server": (1, "Error code: 500"),
+        "drop": (1, "Connection error."),
+        "empty": (1, "it gave no answer"),
+    },
 }
 CASES = [(tool, name) for tool, cases in EXPECTED.items() for name in cases]
 

@@ -45,7 +45,27 @@ tool::needs() {
       [[ ! -x $prefix/bin/node ]] || printf 'read\t%s\n' "$prefix/bin/node"
       ;;
     */node_modules/*) printf 'read\t%s\n' "${binary%%/node_modules/*}/node_modules" ;;
-    *) printf 'read\t%s\n' "$binary" ;;
+    *)
+      printf 'read\t%s\n' "$binary"
+      tool::_python "$binary"
+      ;;
+  esac
+}
+
+# tool::_python SCRIPT: of one that belongs to a Python environment (venv, pipx) the environment, and the Python that it
+# was made with.
+tool::_python() {
+  local first environment python
+  IFS= read -r first <"$1" 2>/dev/null || return 0
+  [[ $first == '#!'/*/bin/python* ]] || return 0
+  python=${first#??} environment=${first#??}
+  environment=${environment%/bin/python*}
+  [[ -f $environment/pyvenv.cfg ]] || return 0
+  printf 'read\t%s\n' "$environment"
+  python=$(readlink -e -- "$python") || return 0
+  case $python in
+    /usr/* | /opt/* | "$environment"/*) ;;
+    */bin/*) printf 'read\t%s\n' "${python%/bin/*}" ;;
   esac
 }
 
@@ -69,14 +89,14 @@ tool::there() {
     "see what works: SCRIPTS/AGENTS/probe.sh"
 }
 
-# tool::question FILE [schema]: stdin, what a ballot is about, into FILE. Of a long change the prompt shows the
-# beginning: the rest must not go unread. With `schema` the answer's form is told in words.
+# tool::question FILE [file] [schema]: stdin, what a ballot is about, into FILE. Of a long change the prompt shows the
+# beginning: with `file` the rest is pointed to. With `schema` the answer's form is told in words.
 tool::question() {
   local whole=$ORKESTRA_ATTEMPT_DIR/diff.patch
   {
     cat
-    [[ ! -f $whole ]] || printf '\nThe whole change as a file: %s\n' "$whole"
-    if [[ ${2:-} == schema ]]; then
+    [[ " ${*:2} " != *" file "* || ! -f $whole ]] || printf '\nThe whole change as a file: %s\n' "$whole"
+    if [[ " ${*:2} " == *" schema "* ]]; then
       printf '\nEnd with the answer as one JSON object that follows this JSON Schema, and nothing behind it:\n'
       cat -- "$ORKESTRA_ATTEMPT_DIR/schema.json"
       printf '\n'
