@@ -16,13 +16,13 @@ from orkestra_shim.errors import EX_CONFIG, OrkestraError
 from orkestra_shim.home import find, scripts_folder
 
 FAKE = """#!/usr/bin/env bash
-trap 'printf "told INT\\n"' INT
-trap 'printf "told TERM\\n"' TERM
+sleep 60 &
+sleeper=$!
+trap 'printf "told INT\\n"; kill "$sleeper"' INT
+trap 'printf "told TERM\\n"; kill "$sleeper"' TERM
 printf 'ready %s\\n' "$*"
 printf 'to stderr\\n' >&2
-sleep 60 &
-wait "$!"
-kill "$!" 2>/dev/null
+wait "$sleeper"
 printf 'last words'
 exit 17
 """

@@ -10,6 +10,7 @@ import pytest
 
 from orkestra_shim import files
 from orkestra_shim.checkout import Checkout
+from orkestra_shim.keys import Keys
 from orkestra_shim.plumbing import Git
 from orkestra_shim.watch import QueueFile
 
@@ -29,7 +30,7 @@ def checkout(repository: Path) -> Checkout:
 def test_a_version_that_is_swapped_out_while_it_is_looked_at_is_read_when_it_is_back(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    file = QueueFile(checkout)
+    file = QueueFile(checkout, Keys([]))
     file.first()
     other = file.path.with_name("other")
     file.path.write_text(queue_of("first", "persons"))
