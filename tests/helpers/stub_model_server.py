@@ -149,9 +149,14 @@ def read_responses(body, key, path):
     items = body.get("input", [])
     if isinstance(items, str):
         items = [{"type": "message", "role": "user", "content": items}]
-    messages, system = [], [body.get("instructions") or ""]
+    messages, system, more = [], [body.get("instructions") or ""], []
     for item in items:
         kind = item.get("type", "message")
+        if kind == "additional_tools":
+            more += openai_tools(item.get("tools"))
+            continue
+        if kind == "configuration_update":
+            continue
         if kind == "message":
             if item["role"] in ("system", "developer"):
                 system.append(text_of(item.get("content")))
@@ -169,7 +174,7 @@ def read_responses(body, key, path):
         bool(body.get("stream")),
         "\n".join(system),
         join_turns(messages),
-        openai_tools(body.get("tools")),
+        openai_tools(body.get("tools")) + more,
         schema,
     )
 
@@ -384,6 +389,10 @@ def sample(schema):
 
 def shell_call(ask, command):
     tool = find_tool(ask, SHELL_NAMES)
+    script = find_tool(ask, ("exec",))
+    if tool is None and script is not None and script.freeform:
+        # Codex' tool that runs JavaScript, in which the others are called.
+        return script, f"text(await tools.exec_command({json.dumps({'cmd': command})}))"
     if tool is None:
         return None
     if tool.freeform:
@@ -988,12 +997,15 @@ class Handler(BaseHTTPRequestHandler):
             last_user=users[-1][-200:] if users else "",
         )
         try:
-            self.play(ask, turn)
+            served = self.play(ask, turn)
+            if served:
+                self.note(served=served, by=rule)
         except (BrokenPipeError, ConnectionResetError):
             self.note(dialect=dialect, key=ask.key, rule=rule, turn=number, client="gone")
             self.close_connection = True
 
     def play(self, ask, turn):
+        """Answers as the turn says; the tokens of a whole answer, else None."""
         if self.wait(turn.get("delay", 0)):
             return None
         if "error" in turn:
@@ -1021,7 +1033,7 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
         else:
             self.send_json(200, whole(ask, reply))
-        return None
+        return reply.usage
 
     def play_error(self, ask, turn):
         status, headers, body = error_for(ask.dialect, turn, ask.model)
