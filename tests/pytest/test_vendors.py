@@ -136,6 +136,15 @@ def test_bad_days(bench: Bench, day: str) -> None:
     assert result.error and secret(bench) not in bench.log()
 
 
+@each(GEMINI)
+def test_a_tool_that_goes_on_trying_is_ended(bench: Bench) -> None:
+    # Choosing a model by itself it tries ten times, half a minute apart.
+    bench.env(**{GEMINI.key: GEMINI.secret, "ORKESTRA_MODEL": ""})
+    bench.write("timeout", "60")
+    assert bench.result(bench.work("case-rate")).exit == 75
+    assert len(bench.stub.asked()) == 2
+
+
 @each(*WORKERS)
 @pytest.mark.parametrize(("day", "length"), [("prose", 61), ("big", 5_000_000)])
 def test_what_looks_bad_and_is_none(bench: Bench, day: str, length: int) -> None:
