@@ -64,7 +64,7 @@ mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /etc/cron.d
 mount --bind /dev/null /etc/crontab
 mount --bind "$1/sbin" /usr/sbin
-crontab "$1/theirs"
+crontab - <"$1/theirs" # a name is cut after a hundred characters
 "$2" cron install --all --schedule '* * * * *'
 crontab -l >"$1/installed"
 exec cron -f -L 15
@@ -131,7 +131,9 @@ def test_the_real_daemon_lands_and_mails_what_needs_a_person(
     mails = percent.place / "mails"
     end = time.monotonic() + MAIL_BOUND
     while not any(not one.name.startswith(".") for one in mails.iterdir()):
-        assert running.poll() is None and time.monotonic() < end, running
+        if running.poll() is not None or time.monotonic() > end:
+            running.kill()
+            pytest.fail(f"no mail; the daemon said: {running.communicate()[0].decode()}")
         time.sleep(0.5)
     (mail,) = (one.read_text() for one in mails.iterdir())
     assert "ill (" in mail and "bad failed: the agent failed: went wrong" in mail
