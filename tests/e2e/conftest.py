@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from world import World
+from world import FRAMEWORK, World
+
+sys.path.append(str(FRAMEWORK / "tests" / "pytest"))  # agent_bench
 
 
 @pytest.fixture
@@ -19,3 +23,15 @@ def world(tmp_path: Path) -> Iterator[World]:
     world = World(place)
     yield world
     world.end()
+
+
+@pytest.fixture
+def place(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The world's folder. What a test starts by itself has the world's environment and no key of the caller's."""
+    for name in os.environ.keys() - world.env().keys() - {"ORKESTRA_TEST_AGENTS"}:
+        if name.startswith(("ORKESTRA_", "GIT_", "XDG_")) or name.endswith(("_API_KEY", "_BASE_URL")):
+            monkeypatch.delenv(name)
+    for name, value in world.env().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(world.place)
+    return world.place

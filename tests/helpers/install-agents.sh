@@ -14,6 +14,8 @@ declare -rA PACKAGES=(
   [codex]='@openai/codex@0.169.0'
   [gemini]='@google/gemini-cli@0.61.0'
   [llm]='pypi:llm==0.36'
+  [opencode]='opencode-ai@1.18.33'
+  [qwen]='@qwen-code/qwen-code@0.15.10'
 )
 
 main() {

@@ -17,6 +17,9 @@ srun	slurm-client	bats e2e
 debootstrap	debootstrap	bare
 xz	xz-utils	bare'
 
+# Agents whose tests ORKESTRA_TEST_SLOW_AGENTS=0 turns off: seconds for each answer, hundreds of megabytes.
+readonly INSTALL_SLOW_AGENTS=(opencode qwen)
+
 install::give_up() {
   printf 'bin/test: %s\n  %s\n' "$1" "$2" >&2
   exit 69
@@ -94,8 +97,17 @@ install::scanner() {
   cp -- tests/scanner-requirements.txt "$place/requirements.txt"
 }
 
+# The slow agents, ahead of the time that their suite may take; the tests find them there.
+install::slow_agents() {
+  [[ " $* " == *' e2e '* && ${ORKESTRA_TEST_SLOW_AGENTS:-} != 0 ]] || return 0
+  command -v npm >/dev/null || return 0
+  tests/helpers/install-agents.sh "$VENV/test-cache/agents" "${INSTALL_SLOW_AGENTS[@]}" >/dev/null \
+    || install::give_up 'the slow agents could not be installed' 'see what npm said above; ORKESTRA_TEST_SLOW_AGENTS=0 leaves them out'
+}
+
 install::everything() {
   install::packages "$@"
   install::environment
   install::scanner "$@"
+  install::slow_agents "$@"
 }
