@@ -27,7 +27,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def place(world: World, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The world's folder. What a test starts by itself has the world's environment and no key of the caller's."""
+    """The world's folder. What a test starts has the world's environment, no key of the caller's."""
     for name in os.environ.keys() - world.env().keys() - {"ORKESTRA_TEST_AGENTS"}:
         if name.startswith(("ORKESTRA_", "GIT_", "XDG_")) or name.endswith(("_API_KEY", "_BASE_URL")):
             monkeypatch.delenv(name)

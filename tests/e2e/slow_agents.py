@@ -1,6 +1,6 @@
 """Tests with agents that take seconds to answer: few runs, several failures in each by what the stub is told.
 
-ORKESTRA_TEST_SLOW_AGENTS=0 leaves them out, for a slow machine. A test file has `pytestmark = SLOW`, its bench
+ORKESTRA_TEST_SLOW_AGENTS=0 leaves them out on a slow machine. A test file has `pytestmark = SLOW`, its bench
 from `bench_of`, the stub from `stub_in` (tests/pytest/agent_bench.py), the place from that fixture.
 """
 
