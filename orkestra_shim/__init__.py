@@ -1,11 +1,12 @@
 """Orkestra's Python side: the command, the store, and what both need to read.
 
-The command: `cli`, `commands`, `session`; `create`, `adopt` (with `suggest`), `editing` (`editor`),
+The command: `cli`, `commands`, `session`; `create`, `adopt` (`fitness`, `suggest`), `editing` (`editor`),
 `importing` (of `incoming` files: `checklist`, `issuelist`, `taskmaster`, `tasktable`), `board`
 (with `progress`; shown by `standing`, and since a time by `morning` with `clock`), `demo`, `doctor`, `verify`
 (with `landed`, `changes`, `findings`), `crontab`, and `scripts`, which hands over to Bash (`context` tells
 it where). `once` is what cron calls (with `tools`). `consistency` looks at a whole project; `mending` does
-what `doctor --fix` lists: `leftovers` in a project (a `place`; `processes`), and what is `abandoned`.
+what `doctor --fix` lists: each `leftover` in a project (`leftovers`, `unlanded`; a `place`, `processes`), and
+what is `abandoned`.
 `undo` reads and writes the records for `CORE/undo.sh`. `tally` counts any vote (`counting`, `irv`; `deciding`
 asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballotfiles`), told by `tallied`.
 `voted` shows votes that were held; `blame` says whose work a line is (`spots`, `accounts`).

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import files, leftovers, processes, projects, scripts, settings
+from . import files, processes, projects, scripts, settings, unlanded
 from .errors import EX_FAILED, OrkestraError
 from .home import Home
 from .project import Project
@@ -84,13 +84,13 @@ def _of_unknown(folder: Path, known: set[str]) -> list[Path]:
 
 def _workspaces(root: Path, known: set[str]) -> Iterator[Abandoned]:
     for folder in _of_unknown(root, known):
-        workers = leftovers.worker_folders(folder)
+        workers = unlanded.worker_folders(folder)
         # Each workspace says where its project's objects are: one that is still there is only not known here.
         if any(objects.is_dir() for one in workers for objects in _objects(one)):
             continue
         if any(processes.is_locked(one / "lock") for one in workers):
             continue
-        held = [owner[0] for one in workers if (owner := leftovers.owner_of(one))]
+        held = [owner[0] for one in workers if (owner := unlanded.owner_of(one))]
         held += [lost.name for one in workers for lost in sorted(one.glob("lost-*"))]
         yield Abandoned(folder, _WORKSPACES, ", ".join(held), _size(folder))
 

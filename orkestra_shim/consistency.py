@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import board, jsonfile, leftovers, queue, records
+from . import board, jsonfile, leftovers, queue, records, unlanded
 from .errors import EX_FAILED, EX_OK, EX_USAGE, OrkestraError
 from .place import Place
 from .project import Project
@@ -124,7 +124,7 @@ def _known_tasks(place: Place) -> set[str]:
 
 def _workspaces(place: Place) -> Iterator[Finding]:
     """They are ours, and hold nothing that only a person can save."""
-    for folder in leftovers.worker_folders(place.workspaces):
+    for folder in unlanded.worker_folders(place.workspaces):
         for part in (folder, folder / "git", folder / "tree"):
             try:
                 owner = os.lstat(part).st_uid

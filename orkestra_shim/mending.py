@@ -9,7 +9,8 @@ from functools import partial
 from . import abandoned, files, leftovers, projects, settings
 from .abandoned import Abandoned
 from .errors import OrkestraError
-from .leftovers import DeadRun, Leftover
+from .leftover import Leftover
+from .leftovers import DeadRun
 from .place import Place
 from .project import Project
 from .session import Session

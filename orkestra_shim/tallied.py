@@ -39,7 +39,7 @@ def lines(result: dict[str, Any]) -> Iterator[str]:
 
 def _voters(result: dict[str, Any]) -> str:
     of = "" if result["members"] is None else f" of {result['members']} members"
-    needed = "" if result["quorum"] < 2 else f", {result['quorum']} needed"
+    needed = "" if result["quorum"] < 2 else f", quorum {result['quorum']}"
     unit = "" if result["unit"] == 1 else "; numbers are thousandths of a vote"
     return f"{result['present']} voters{of}{needed}{unit}"
 

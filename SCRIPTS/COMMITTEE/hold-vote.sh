@@ -10,7 +10,7 @@
 # Environment: ORKESTRA_GIT_DIR ORKESTRA_GRACE.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log process workspace COMMITTEE/vote
+use log process clock workspace COMMITTEE/vote
 
 VOTE_AGAIN=()
 readonly VOTE_LOSSES=5 # jobs of a ballot that may be lost one after the other (SAFETY/lib/launcher.bash)
@@ -19,11 +19,10 @@ readonly VOTE_PAUSE=5  # seconds before a third one is started, and twice as lon
 # vote::ask_agents FOLDER WORKSPACE PAIR...: pairs of member and ticket. Whose job was lost is asked again, with a pause
 # from the second time on.
 vote::ask_agents() {
-  local folder=$1 workspace=$2 round until
+  local folder=$1 workspace=$2 round
   VOTE_AGAIN=("${@:3}")
   for ((round = 1; round <= VOTE_LOSSES && ${#VOTE_AGAIN[@]} > 0; ++round)); do
-    until=$((round < 3 ? SECONDS : SECONDS + (VOTE_PAUSE << (round - 3))))
-    while ((SECONDS < until)) && [[ -z $PROCESS_STOPPING ]]; do sleep 1; done
+    ((round < 3)) || clock::pause $((VOTE_PAUSE << (round - 3)))
     [[ -z $PROCESS_STOPPING ]] || return 0
     vote::_ask "$folder" "$workspace" "$round" "${VOTE_AGAIN[@]}"
   done

@@ -111,8 +111,15 @@ undo::reverse() {
 undo::furnish() {
   undo::step "$ORKESTRA_SCRIPTS/SAFETY/furnish.sh" "$WORKSPACE" "$HEAD" "$FOLDER/setup" "$FOLDER/setup.log" \
     "$(<"$FOLDER/check-timeout")"
-  ((STATUS == 0)) || die "$EX_CONFIG" "the setup of the workspace ${RESULT:-failed (exit $STATUS)}: see $FOLDER/setup.log" \
+  ((STATUS != 0)) || return 0
+  undo::not_lost "the setup of the workspace"
+  die "$EX_CONFIG" "the setup of the workspace ${RESULT:-failed (exit $STATUS)}: see $FOLDER/setup.log" \
     'nothing was changed: mend "setup" in config/project.json, or what it needs'
+}
+
+# A job that was lost on another machine (SAFETY/lib/launcher.bash) says nothing of the change.
+undo::not_lost() {
+  [[ $RESULT != 'was lost: '* ]] || die "$EX_FAILED" "$1 $RESULT: nothing was changed" "try again: orkestra undo $TASK"
 }
 
 undo::conflict() {
@@ -129,6 +136,7 @@ undo::check() {
     "$FOLDER/check.log" "$(<"$FOLDER/check-timeout")"
   CHECK=$STATUS said=${RESULT:-exit $STATUS}
   ((CHECK != 0)) || return 0
+  undo::not_lost "the project's check"
   if [[ -n $ANYWAY ]]; then
     warn "the project's check fails without the change ($said): undone all the same, as asked"
     return
@@ -164,6 +172,7 @@ undo::end() {
       die "$EX_FAILED" "it would change ${RESULT//$'\n'/, }, where there are edits that are not committed: nothing was changed" \
         "commit them, or put them away: git stash"
       ;;
+    "$EX_CANNOT_WRITE") exit "$STATUS" ;; # it has said why
     *) die "$EX_CANNOT_WRITE" "the landing failed (exit $STATUS): nothing was changed" "see $ORKESTRA_LOGS/orchestrator.log" ;;
   esac
   local files="$FILES files"

@@ -9,7 +9,7 @@
 # Exit: 0 `rc` is written; 1 it is not.
 # shellcheck source=../CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use process SAFETY/limits SAFETY/rootfs SAFETY/walls
+use process clock SAFETY/limits SAFETY/rootfs SAFETY/walls
 
 REMOTE_JOB='' REMOTE_BEAT='' REMOTE_SEEN=0 REMOTE_LEFT=''
 
@@ -34,7 +34,7 @@ main() {
   mapfile -d '' -t words <words
   # shellcheck disable=SC2034  # limits.bash
   LIMITS_ON_LOOK=remote::look
-  remote::uptime REMOTE_SEEN
+  clock::passed REMOTE_SEEN
   limits::run status "${words[@]}"
   trap '' TERM INT HUP
   if [[ -n $REMOTE_LEFT ]]; then die "$EX_FAILED" "its run is gone"; fi
@@ -54,17 +54,10 @@ remote::settings() {
   (umask 077 && mkdir -p -- "$ORKESTRA_RUNTIME")
 }
 
-# Seconds that no change of the clock moves.
-remote::uptime() {
-  local _uptime
-  read -r _uptime </proc/uptime
-  printf -v "$1" '%s' "${_uptime%%.*}"
-}
-
 # Called at each look at the command: is the run that wants it still there?
 remote::look() {
   local beat='' now
-  remote::uptime now
+  clock::passed now
   if [[ $REMOTE_JOB/alive -ef alive ]]; then
     IFS= read -r beat <alive || : # it is being written
     if [[ $beat != "$REMOTE_BEAT" ]]; then REMOTE_BEAT=$beat REMOTE_SEEN=$now; fi

@@ -673,7 +673,7 @@ def test_what_is_said_of_rounds_ties_and_the_default(place: Path, capsys: Captur
     ]
     assert said_of(debian("3 A > wait > B", "2 B > wait > A", members=8), capsys)[:4] == [
         "schulze: A is elected",
-        "5 voters of 8 members, 5 needed",
+        "5 voters of 8 members, quorum 5",
         "dropped: B: 2 to 3 over wait, and 1:1 is needed",
         "  1  A",
     ]

@@ -141,9 +141,8 @@ tool::_ends_it() {
 
 # tool::keep PATTERN: of the whole stream, which is in the log, the lines that decide become output.json.
 tool::keep() {
-  if ! grep -aE -- "$1" "$ORKESTRA_ATTEMPT_DIR/stream" >"$ORKESTRA_ATTEMPT_DIR/output.json"; then
-    : # nothing to decide on: tool::leave and the reader see that
-  fi
+  # 1: nothing to decide on, which tool::leave and the reader see.
+  grep -aE -- "$1" "$ORKESTRA_ATTEMPT_DIR/stream" >"$ORKESTRA_ATTEMPT_DIR/output.json" || (($? == 1))
   rm -f -- "$ORKESTRA_ATTEMPT_DIR/stream"
 }
 

@@ -6,7 +6,8 @@
 BESIDE_WORDS='' BESIDE_STATUS=0
 
 # beside::run PROGRAM: runs it in this process, a fork that ends with it. One in Bash is read by this shell, which has
-# loaded what it uses, so that no second shell is started; it cannot tell the difference. Any other is executed, and dies with this process.
+# loaded what it uses, so that no second shell is started; it cannot tell the difference. Any other is executed, and dies
+# with this process.
 beside::run() {
   local beside_program=$1 beside_line='' beside_status=0
   shift
@@ -21,8 +22,8 @@ beside::run() {
   fi
 }
 
-# beside::collect FD PID LENGTH [SECONDS]: BESIDE_WORDS gets the first LENGTH characters (bytes with LC_ALL=C) of what a program says, BESIDE_STATUS its exit
-# status: 124 when it took longer, and then it is ended; 137 when it was killed.
+# beside::collect FD PID LENGTH [SECONDS]: BESIDE_WORDS gets the first LENGTH characters (bytes with LC_ALL=C) of what a
+# program says, BESIDE_STATUS its exit status: 124 when it took longer, and then it is ended; 137 when it was killed.
 # shellcheck disable=SC2034  # the caller reads them
 beside::collect() {
   local chunk='' ending status=0 limit=()

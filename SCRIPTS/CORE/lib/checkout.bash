@@ -219,13 +219,13 @@ checkout::settle() {
 # checkout::bring_back_folders OLD NEW: Git removes a folder with the last file in it. Where a landing is taken back, a
 # folder that was empty before (src/ of a new project) stands again.
 checkout::bring_back_folders() {
-  local path
-  while IFS= read -r -d '' path; do
+  local path added=()
+  list::read added git::project diff-tree -r -z --name-only --no-renames --diff-filter=A "$1" "$2"
+  for path in "${added[@]}"; do
     [[ $path == */* ]] || continue
     path=$CHECKOUT_DIR/${path%%/*}
     [[ -e $path || -L $path ]] || mkdir -- "$path"
-  done < <(git::project diff-tree -r -z --name-only --no-renames --diff-filter=A "$1" "$2")
-  wait "$!"
+  done
 }
 
 # checkout::_begun PATH BLOB...: whether the file is what a Git that was killed leaves of one of the blobs: it removes the

@@ -8,3 +8,15 @@ clock::passed() {
   read -r _uptime _ </proc/uptime
   printf -v "$1" '%s' "${_uptime%%.*}"
 }
+
+# clock::pause SECONDS: looks once a second whether the time is up, or this process was told to stop (process.bash).
+clock::pause() {
+  local _now _until
+  clock::passed _until
+  ((_until += $1)) || : # 0 right after the machine's start
+  clock::passed _now
+  while ((_now < _until)) && [[ -z ${PROCESS_STOPPING:-} ]]; do
+    sleep 1
+    clock::passed _now
+  done
+}

@@ -7,6 +7,8 @@
 # One that was being born in just that moment may live on, not yet tied to anybody: whoever still holds the lock of a
 # dead orchestrator is ended.
 
+use log clock
+
 LOCK_HELD='' LOCK_HOLDER='' LOCK_PID=''
 readonly LOCK_DRAIN=5 # seconds: what Git may need to end after its run was killed
 LOCK_WAY=--exclusive
@@ -78,15 +80,16 @@ lock::forget_holder() {
 # if it were one: a person's says that it goes on, and as which process.
 readonly LOCK_GC_FRESH=3600 # seconds after which it is written anew: Git takes one of twelve hours for forgotten
 readonly LOCK_GC_TRIES=50   # of a tenth of a second: how long a Git that looks at the lock may take
-LOCK_GC_AT=''               # when it was written, in SECONDS
+LOCK_GC_AT=''               # when it was written (clock::passed)
 LOCK_GC_HOLDER=''           # the gc that goes on
 
 # lock::keep_gc_out: from here to lock::let_gc_in no gc begins; to be called again and again. Where one goes on
 # LOCK_GC_HOLDER says which, and nothing is done.
 lock::keep_gc_out() {
   LOCK_GC_HOLDER=''
-  [[ -z $LOCK_GC_AT ]] || ((SECONDS - LOCK_GC_AT >= LOCK_GC_FRESH)) || return 0
-  local file=$ORKESTRA_GIT_DIR/gc.pid tries=0
+  local file=$ORKESTRA_GIT_DIR/gc.pid tries=0 now
+  clock::passed now
+  [[ -z $LOCK_GC_AT ]] || ((now - LOCK_GC_AT >= LOCK_GC_FRESH)) || return 0
   until (set -C && printf '%s %s\n' "$$" "$HOSTNAME" >"$file.lock") 2>/dev/null; do
     if ((++tries == LOCK_GC_TRIES)); then
       log::write warn "removed $file.lock, which a process that was killed has left"
@@ -101,7 +104,7 @@ lock::keep_gc_out() {
     rm -f -- "$file.lock"
   else
     mv -fT -- "$file.lock" "$file"
-    LOCK_GC_AT=$SECONDS
+    LOCK_GC_AT=$now
   fi
 }
 

@@ -19,7 +19,7 @@
 # it holds the folders themselves, whatever they are called.) Where it has no walls, the next one waits until it has
 # ended itself.
 
-use log text process fresh SAFETY/limits
+use log text process clock fresh SAFETY/limits
 
 readonly LAUNCHER_LOOK=2      # seconds between two looks at a job
 readonly LAUNCHER_PATIENCE=20 # seconds that a launcher may take to stop a job or to say whether it is gone
@@ -140,14 +140,16 @@ launcher::_attend() {
 
 # A launcher may end before its job: it was killed, or it only hands over. Then the job's end is asked for.
 launcher::_await_rc() {
-  local known=$SECONDS
+  local known now
+  clock::passed known
   while [[ ! -e $LAUNCHER_JOB/rc ]]; do
     launcher::_call gone "$LAUNCHER_ID"
     # What it wrote last may be seen late on a file system of several machines.
     ((LAUNCHER_STATUS > 1)) || sleep 1
     ((LAUNCHER_STATUS != 0)) || break
-    ((LAUNCHER_STATUS > 1)) || known=$SECONDS
-    ((SECONDS - known < ORKESTRA_LAUNCHER_LEASE)) || break
+    clock::passed now
+    ((LAUNCHER_STATUS > 1)) || known=$now
+    ((now - known < ORKESTRA_LAUNCHER_LEASE)) || break
     launcher::_beat
     launcher::_stop_where_told
     ((LAUNCHER_STEP < 3)) || break
@@ -157,8 +159,10 @@ launcher::_await_rc() {
 
 # Says that its run lives, as often as its lease needs it.
 launcher::_beat() {
-  ((SECONDS >= LAUNCHER_BEAT_AT)) || return 0
-  LAUNCHER_BEAT_AT=$((SECONDS + ORKESTRA_LAUNCHER_LEASE / 10))
+  local now
+  clock::passed now
+  ((now >= LAUNCHER_BEAT_AT)) || return 0
+  LAUNCHER_BEAT_AT=$((now + ORKESTRA_LAUNCHER_LEASE / 10))
   printf '%s\n' "$EPOCHREALTIME" >"$LAUNCHER_JOB/alive"
 }
 
@@ -172,8 +176,10 @@ launcher::_call() {
 # Told to stop: TERM for the job, the grace period, KILL; LAUNCHER_STEP 3 where that does not help either.
 launcher::_stop_where_told() {
   [[ -n $PROCESS_STOPPING ]] || return 0
-  [[ -n $LAUNCHER_TOLD ]] || LAUNCHER_TOLD=$SECONDS
-  local passed=$((SECONDS - LAUNCHER_TOLD))
+  local passed
+  clock::passed passed
+  [[ -n $LAUNCHER_TOLD ]] || LAUNCHER_TOLD=$passed
+  ((passed -= LAUNCHER_TOLD)) || : # none yet
   case $LAUNCHER_STEP in
     0) launcher::_call stop "$LAUNCHER_ID" ;;
     1)
@@ -263,11 +269,11 @@ launcher::forget() {
 
 # What has no walls writes by names: it has ended itself once its lease is over.
 launcher::_outlive() {
-  local walls='' until=$((SECONDS + ORKESTRA_LAUNCHER_LEASE + LAUNCHER_MARGIN))
+  local walls=''
   [[ ! -s $LAUNCHER_JOB/where ]] || IFS=$'\t' read -r _ walls <"$LAUNCHER_JOB/where" || : # as above
   [[ $walls != walls ]] || return 0
   log::write warn "job $LAUNCHER_ID has no sandbox and may be alive: waiting until its lease is over"
-  while ((SECONDS < until)) && [[ -z $PROCESS_STOPPING ]]; do sleep 1; done
+  clock::pause $((ORKESTRA_LAUNCHER_LEASE + LAUNCHER_MARGIN))
 }
 
 # launcher::fence WORKSPACE: what a killed run had begun in it is ended, and gone, before anybody touches the workspace.
@@ -297,11 +303,15 @@ launcher::_fence() {
 
 # Its lease is over at the latest when we have waited that long: nobody says any more that its run lives.
 launcher::_end_old() {
-  local until=$((SECONDS + ORKESTRA_LAUNCHER_LEASE + LAUNCHER_MARGIN))
+  local now until
+  clock::passed until
+  ((until += ORKESTRA_LAUNCHER_LEASE + LAUNCHER_MARGIN))
   launcher::_call stop "$LAUNCHER_ID" now
-  while ((SECONDS < until)) && [[ -z $PROCESS_STOPPING ]]; do
+  clock::passed now
+  while ((now < until)) && [[ -z $PROCESS_STOPPING ]]; do
     launcher::_call gone "$LAUNCHER_ID"
     ((LAUNCHER_STATUS != 0)) || return 0
     sleep 1
+    clock::passed now
   done
 }

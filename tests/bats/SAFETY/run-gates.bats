@@ -70,7 +70,7 @@ raw_change() {
   assert_status 0
   assert_equal "$(cut -f 1,2 "$A/gates.tsv")" $'protected\tpass\nscope\tpass\nsecrets\tpass'
   gate scope pass
-  assert_matches "$EVIDENCE" 'all within the project'
+  assert_matches "$EVIDENCE" '^1 path, within the project'
 }
 
 @test "scope: allow_paths, each form, and what is outside" {
