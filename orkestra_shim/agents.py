@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import canonical, moments, tools
+from . import agentname, canonical, moments, tools
 from .errors import EX_USAGE, OrkestraError
 from .tasks import name_problem
 
@@ -20,9 +20,14 @@ _TIMEOUT = 20  # seconds for describe and probe
 
 @dataclass
 class Agent:
-    """One agent as its adapter describes it; `problem` says why it cannot work at all."""
+    """One agent as its adapter describes it; `problem` says why it cannot work at all.
+
+    Several agents have one adapter: `account_id` is that of the login and its limits, `model` the one that
+    the name asks for, or that the adapter says it takes; '' where nobody knows.
+    """
 
     name: str
+    account_id: str = ""
     adapter: str = ""
     family: str = "none"
     kind: str = "ai"
@@ -60,7 +65,7 @@ def adapters(places: list[Path]) -> dict[str, Path]:
 def need_known(name: str, scripts: Path, config: Path, *others: str) -> None:
     """Raises 64, with the names there are, unless an adapter is called so, or `name` is one of the others."""
     known = [*others, *adapters(folders(scripts, config))]
-    if name not in known:
+    if name not in others and (agentname.problem(name) or agentname.parse(name).adapter not in known):
         raise OrkestraError(EX_USAGE, f"there is no agent '{name[:80]}'", f"there are: {', '.join(known)}")
 
 
@@ -83,10 +88,18 @@ class Agents:
         return self._known[name]
 
     def _ask(self, name: str) -> Agent:
-        agent = Agent(name)
-        adapter = None if name_problem(name) else adapters(self._folders).get(name)
+        if problem := agentname.problem(name):
+            return Agent(name, problem=problem)
+        parts = agentname.parse(name)
+        agent = Agent(name, parts.account_id, model=parts.model)
+        adapter = adapters(self._folders).get(parts.adapter)
         if adapter is None:
-            agent.problem = f"no adapter is called {name!r} (SCRIPTS/AGENTS/probe.sh shows what there is)"
+            agent.problem = (
+                f"no adapter is called {parts.adapter!r} (SCRIPTS/AGENTS/probe.sh shows what there is)"
+            )
+            return agent
+        if parts.account and not (self._config / "accounts" / parts.account).is_dir():
+            agent.problem = f"there is no account {parts.account!r}"
             return agent
         agent.adapter = str(adapter)
         code, out, err = self._call(agent, "describe")
@@ -101,13 +114,13 @@ class Agents:
         if agent.kind == "ai":
             self._probe(agent)
             if not agent.problem:
-                tools.keep(self._config, name, str(told.get("binary") or ""))
+                tools.keep(self._config, parts.adapter, str(told.get("binary") or ""))
         return agent
 
     def _describe(self, agent: Agent, told: dict[str, Any]) -> None:
         agent.family = str(told.get("family") or "none")
         agent.kind = "shell" if told.get("kind") == "shell" else "ai"
-        agent.model = str(told.get("model") or "")
+        agent.model = agent.model or str(told.get("model") or "")
         agent.revises = "tree" if told.get("revises") == "tree" else "base"
         agent.can = _strings(told.get("can"))
         agent.extract = self._extract(agent, str(told.get("extract") or ""))
@@ -135,7 +148,8 @@ class Agents:
 
     def _call(self, agent: Agent, verb: str) -> tuple[int, bytes, str]:
         # A key that the agent will not get must not make its probe succeed.
-        env = {name: value for name, value in os.environ.items() if name not in agent.keys}
+        others = {*agent.keys, "ORKESTRA_MODEL"}
+        env = {name: value for name, value in os.environ.items() if name not in others}
         env |= self.environment(agent)
         try:
             done = subprocess.run(
@@ -156,12 +170,13 @@ class Agents:
         return done.returncode, done.stdout, " ".join(line.strip() for line in told if line.strip())[:600]
 
     def environment(self, agent: Agent) -> dict[str, str]:
-        """Only this agent's own: keys from api-keys.env alone, an address also from the process environment.
+        """Only this agent's: its model, keys from api-keys.env alone, addresses also from the environment.
 
         A key that somebody's shell happens to hold would bill unasked, and no gate would know it as one.
         """
         found = {name: self._keys.get(name, "") for name in agent.keys}
         found |= {name: os.environ.get(name) or self._keys.get(name, "") for name in agent.addresses}
+        found["ORKESTRA_MODEL"] = agent.model
         return {name: value for name, value in found.items() if value}
 
     def limit(self, name: str, until: int, why: str) -> int:

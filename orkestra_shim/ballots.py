@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import canonical, evidence, files, wire
+from . import agentname, canonical, evidence, files, wire
 from .committee import valid_ballot
 from .errors import EX_DATA, EX_LIMITED, EX_LOGIN, EX_TIMEOUT, EX_UNAVAILABLE
 from .journal import now
@@ -29,7 +29,7 @@ _AGENT_EXITS = {
 def read(
     folder: Path, vote: dict[str, Any], redact: Callable[[str], str], extracts: Mapping[str, Path | None]
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """(ballots, absent) of an open vote, from folder/ballots.tsv and what agents left in folder/MEMBER.
+    """(ballots, absent) of an open vote, from folder/ballots.tsv and what agents left in folders of theirs.
 
     `extracts`: {agent: the jq program that reads its raw output}.
     """
@@ -42,7 +42,7 @@ def read(
         if member in rows and entry["kind"] == "program":
             ballot = _of_program(*rows[member])
         elif member in rows:
-            ballot = _of_agent(folder / member, *rows[member], extracts.get(member))
+            ballot = _of_agent(folder / agentname.folder(member), *rows[member], extracts.get(member))
         if isinstance(ballot, str):
             absent.append({"member": member, "why": redact(ballot)[:REASON_LIMIT]})
         else:

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import jsonfile, repo
+from orkestra_shim import agentname, jsonfile, repo
 from orkestra_shim.errors import EX_CONFIG, EX_DATA, OrkestraError
 from orkestra_shim.files import make_folder, write_atomic
-from orkestra_shim.tasks import name_problem
 from orkestra_shim.text import printable, word
 
 FORMAT = "orkestra.project/1"
@@ -279,7 +278,7 @@ def _is_committee(value: object) -> bool:
 
 
 def _is_names(value: object) -> bool:
-    return isinstance(value, list) and not any(map(name_problem, value))
+    return isinstance(value, list) and not any(map(agentname.problem, value))
 
 
 def _is_whole(value: object) -> bool:

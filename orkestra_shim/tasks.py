@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from . import agentname
+
 PRIORITIES = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 STATUSES = ("pending", "in_progress", "completed", "failed", "needs_human", "cancelled", "proposed")
 DEFAULT_TIMEOUT = 1800
@@ -28,7 +30,7 @@ class Refused(ValueError):
 
 
 def name_problem(name: object) -> str:
-    """Why name cannot be an id of a task, agent or reviewer; '' when it can."""
+    """Why name cannot be the id of a task or the name of an adapter; '' when it can."""
     if not isinstance(name, str):
         return "must be a string"
     if not _ID.match(name) or name.endswith((".lock", ".")) or ".." in name:
@@ -76,6 +78,11 @@ def _line(key: str, value: object) -> None:
 def _name(key: str, value: object) -> None:
     problem = name_problem(value)
     if problem:
+        raise Refused(key, f"{key}: {problem}")
+
+
+def _agent(key: str, value: object) -> None:
+    if problem := agentname.problem(value):
         raise Refused(key, f"{key}: {problem}")
 
 
@@ -134,7 +141,7 @@ CHECKS: dict[str, Callable[[str, object], None]] = {
     "depends_on": _names,
     "prefer_after": _names,
     "priority": _one_of(tuple(PRIORITIES)),
-    "agent": _name,
+    "agent": _agent,
     "domain": _line,
     "command": _text,
     "inputs": _paths,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import committee, files, prompts, shares
+from . import agentname, committee, files, prompts, shares
 from .agents import Agent
 from .plumbing import DIFF
 from .tasks import DEFAULT_TIMEOUT
@@ -105,8 +105,9 @@ def for_ballot(run: Run, work: Work, vote: Path, member: str, diff: bytes) -> Pa
     """
     prompt = run.redact(prompts.for_review(work.task, work.evidence, diff))
     timeout = min(BALLOT_TIMEOUT, int(work.task.raw.get("timeout", DEFAULT_TIMEOUT)))
-    place = Place(work.place.folder / BALLOTS / member, work.place.workspace, work.place.project)
-    files.write_plain(files.make_below(vote, member) / "prompt.md", prompt, 0o644)
+    name = agentname.folder(member)
+    place = Place(work.place.folder / BALLOTS / name, work.place.workspace, work.place.project)
+    files.write_plain(files.make_below(vote, name) / "prompt.md", prompt, 0o644)
     exchange: Exchange = {
         "prompt.md": prompt,
         "diff.patch": run.redact.bytes(diff),

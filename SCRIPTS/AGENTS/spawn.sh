@@ -110,11 +110,8 @@ spawn::binary() {
 
 # spawn::environment FILE: all that the agent has in its environment. Ours come last and win.
 spawn::environment() {
-  local name
   {
-    for name in ORKESTRA_PREFER_KEY ORKESTRA_MODEL; do
-      [[ -z ${!name:-} ]] || printf '%s\0' "$name=${!name}"
-    done
+    [[ -z ${ORKESTRA_PREFER_KEY:-} ]] || printf '%s\0' "ORKESTRA_PREFER_KEY=$ORKESTRA_PREFER_KEY"
     ((${#TICKET_ENV[@]} == 0)) || printf '%s\0' "${TICKET_ENV[@]}"
     printf '%s\0' "ORKESTRA_ATTEMPT_DIR=$SPAWN_EXCHANGE" "ORKESTRA_BINARY=${TICKET[binary]:-}" \
       "ORKESTRA_TASK=${TICKET[task]:-}" "ORKESTRA_TRY=${TICKET[try]:-}" "ORKESTRA_AGENT=${TICKET[agent]:-}" \

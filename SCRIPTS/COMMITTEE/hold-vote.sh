@@ -5,7 +5,8 @@
 #   ATTEMPT-FOLDER           holds diff.patch, changes.raw and changes.count of the change
 #   Programs judge the changed files together in one sandbox; agents each in their own, on a view of the tree without
 #   records and history. VOTE-FOLDER/ballots.tsv gets a line `MEMBER TAB EXIT TAB TEXT` for each; an agent's ballot is
-#   in VOTE-FOLDER/MEMBER/out. Nobody sees another's ballot: they leave their sandboxes only through this command.
+#   in VOTE-FOLDER/NAME/out, NAME being the last part of its ticket's path. Nobody sees another's ballot: they leave
+#   their sandboxes only through this command.
 # Exit: 0 all were asked (what they said is the store's to read); 143 told to stop.
 # Environment: ORKESTRA_GIT_DIR ORKESTRA_GRACE.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
@@ -37,7 +38,7 @@ vote::_ask() {
   while (($# > 1)); do
     member=$1
     process::start "$ORKESTRA_SCRIPTS/AGENTS/spawn.sh" ballot "$workspace/tree" "$2" \
-      "$folder/$member/out" "$workspace" >"$folder/$member/ended"
+      "$folder/${2##*/}/out" "$workspace" >"$folder/${2##*/}/ended"
     pids+=("$PROCESS_PID")
     members+=("$member")
     tickets+=("$2")
@@ -46,7 +47,7 @@ vote::_ask() {
   for at in "${!pids[@]}"; do
     PROCESS_PID=${pids[at]}
     process::wait status
-    said=$(<"$folder/${members[at]}/ended")
+    said=$(<"$folder/${tickets[at]##*/}/ended")
     if ((status == EX_LOST)); then
       log::write warn "the ballot of ${members[at]}: its job was lost: ${said#*$'\t'}"
       VOTE_AGAIN+=("${members[at]}" "${tickets[at]}")

@@ -12,7 +12,8 @@
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use list log context git
 
-readonly MONITOR_NAME='^[a-z0-9][a-z0-9._-]{0,63}$' # of a task, of an agent
+readonly MONITOR_NAME='^[a-z0-9][a-z0-9._-]{0,63}$'          # of a task
+readonly MONITOR_AGENT='^[a-z0-9][A-Za-z0-9._:/@+-]{0,127}$' # orkestra_shim/agentname.py
 declare -A MONITOR_SAID=() MONITOR_NOW=()
 MONITOR_PIPE=''
 
@@ -62,7 +63,7 @@ monitor::heartbeat() {
   for file in "$ORKESTRA_RUNTIME"/w*/now; do
     [[ -f $file ]] || continue
     IFS=$'\t' read -r task try agent stage since <"$file" || continue # the worker has just come to its end
-    [[ $task =~ $MONITOR_NAME && $agent =~ $MONITOR_NAME && $task$agent != *..* ]] || continue
+    [[ $task =~ $MONITOR_NAME && $agent =~ $MONITOR_AGENT && $task$agent != *..* ]] || continue
     [[ $try =~ ^[0-9]{1,6}$ && $stage =~ ^[a-z_]{1,32}$ && $since =~ ^[0-9]{1,12}$ ]] || continue
     number=${file%/now}
     text+="${text:+, }${number##*/} $task try $try ($agent) $stage for $((EPOCHSECONDS - since)) s"

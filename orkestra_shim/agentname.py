@@ -1,0 +1,61 @@
+"""What an agent is called: ADAPTER[@ACCOUNT][:MODEL], such as claude, claude@work, codex:gpt-x."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+RULE = (
+    "ADAPTER, ADAPTER@ACCOUNT, ADAPTER:MODEL or ADAPTER@ACCOUNT:MODEL: adapter and account of a-z, 0-9, dot, "
+    "underscore and dash; the model of letters, digits and . _ - / : @ +; 128 characters at most, without .. "
+    "and //"
+)
+_LONGEST = 128
+_NAME = re.compile(
+    r"(?P<adapter>[a-z0-9][a-z0-9._-]{0,63})(?:@(?P<account>[a-z0-9][a-z0-9._-]{0,31}))?"
+    r"(?::(?P<model>[A-Za-z0-9][A-Za-z0-9._:/@+-]*))?\Z"
+)
+_ALONE = ("auto", "shell")  # neither has accounts or models
+
+
+@dataclass(frozen=True)
+class AgentName:
+    """The parts of a name; account and model are '' where none is named."""
+
+    adapter: str
+    account: str = ""
+    model: str = ""
+
+    @property
+    def account_id(self) -> str:
+        """The key under which limits and logins are kept: all models of an account share them."""
+        return f"{self.adapter}@{self.account}" if self.account else self.adapter
+
+
+def _match(name: object) -> re.Match[str] | None:
+    if not isinstance(name, str) or len(name) > _LONGEST or ".." in name or "//" in name:
+        return None
+    found = _NAME.match(name)
+    if found is None or any(part.endswith((".lock", ".", "/")) for part in found.groups("")):
+        return None
+    return None if found["adapter"] in _ALONE and name != found["adapter"] else found
+
+
+def problem(name: object) -> str:
+    """Why `name` cannot be the name of an agent or a reviewer; '' when it can."""
+    if not isinstance(name, str):
+        return "must be a string"
+    return "" if _match(name) else f"{name[:80]!r} cannot be the name of an agent: it is {RULE}"
+
+
+def parse(name: str) -> AgentName:
+    """The parts of a sound name. Raises ValueError for another one."""
+    found = _match(name)
+    if found is None:
+        raise ValueError(problem(name))
+    return AgentName(*found.groups(""))
+
+
+def folder(name: str) -> str:
+    """The name as that of one folder: a model may have slashes. No two names have the same."""
+    return name.replace("/", "%2F")
