@@ -2,7 +2,8 @@
 
 What a tool leaves was in an agent's hands. It may replace a person's login only if it is what a refresh
 makes: JSON stays JSON with the same keys and kinds of values; a plain value may be added inside an object
-that was there, since tools add such fields with new versions, but no new object and nothing at the top level.
+that was there, since tools add such fields with new versions, but no new object and nothing at the top level;
+and its token does not end before the one that it replaces.
 
     python -m orkestra_shim.credential BEFORE NOW      exit 0: it is; 1: it is not, with the reason
 """
@@ -12,6 +13,8 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+
+from . import freshness
 
 
 def refusal(before: object, now: object, where: str = "") -> str | None:
@@ -52,7 +55,12 @@ def check(before: bytes, now: bytes) -> str | None:
         new = json.loads(now)
     except (ValueError, RecursionError):
         return "it is no JSON"
-    return refusal(old, new)
+    return refusal(old, new) or _older(before, now)
+
+
+def _older(before: bytes, now: bytes) -> str | None:
+    was, will = freshness.end(before), freshness.end(now)
+    return "its token ends before the one that it would replace" if was and will and will < was else None
 
 
 def main(arguments: list[str]) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import agentname, committee, files, prompts, shares
+from . import agentname, committee, files, freshness, prompts, shares
 from .agents import Agent
 from .plumbing import DIFF
 from .tasks import DEFAULT_TIMEOUT
@@ -140,9 +140,11 @@ def _write(
     shutil.rmtree(folder / "exchange", ignore_errors=True)
     (folder / "exchange").mkdir(mode=0o700)
     texts = {"agent": agent.name, "adapter": agent.adapter, "base-mode": agent.revises, **plain}
+    logins = _credentials(run, agent)
     own = {
         "env": [f"{name}={value}" for name, value in run.agents.environment(agent).items()],
-        "credentials": _credentials(run, agent),
+        "credentials": logins,
+        "stale": [one for one in logins[::2] if freshness.stale(Path(one), float(plain["timeout"]))],
         "tool-read": agent.read,
     }
     for name, items in {**own, **lists}.items():

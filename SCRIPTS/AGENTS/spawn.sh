@@ -71,6 +71,7 @@ spawn::run() {
   spawn::binary
   credentials::bring_in "$SPAWN_HOME" "$SPAWN_PRIVATE/credentials"
   spawn::environment "$SPAWN_PRIVATE/env"
+  credentials::watch "$SPAWN_HOME" "$SPAWN_PRIVATE/credentials"
   spawn::start "$cwd"
   # The agent has ended. What follows is short and is done to its end even when we are told to stop.
   trap '' TERM INT HUP
@@ -87,6 +88,7 @@ spawn::run() {
 # HOME holds credentials, and what the tool printed may: neither outlives this process.
 spawn::clean() {
   trap '' TERM INT HUP
+  credentials::unwatch
   limits::close
   fresh::remove "$SPAWN_HOME" "$SPAWN_PRIVATE" "$SPAWN_EXCHANGE" ${SPAWN_PLACE:+"$SPAWN_PLACE"}
 }

@@ -5,13 +5,14 @@
 #   task try agent base-mode             handed to the agent as ORKESTRA_TASK ...
 #   env          NAME=VALUE ...          the agent's environment: its own keys and no other
 #   credentials  SRC DEST ...            files that are copied into its HOME; DEST is relative to it
+#   stale        SRC ...                 of these the ones whose token would end meanwhile
 #   binds        MODE SRC DEST ...       workspace.share: MODE is ro or rw
 #   tool-read    PATH ...                what the tool needs to see, read-only
 #   binary       PATH                    the tool itself; without this file the adapter is asked (probe)
 
 # shellcheck disable=SC2034  # read by spawn.sh
 declare -gA TICKET=()
-declare -ga TICKET_ENV=() TICKET_CREDENTIALS=() TICKET_READ=()
+declare -ga TICKET_ENV=() TICKET_CREDENTIALS=() TICKET_STALE=() TICKET_READ=()
 
 ticket::read() {
   local folder=$1 name value
@@ -28,6 +29,7 @@ ticket::read() {
     || die "$EX_DATA" "$folder/timeout: expected a number of seconds, found '${TICKET[timeout]:-}'"
   ticket::_list TICKET_ENV "$folder/env"
   ticket::_list TICKET_CREDENTIALS "$folder/credentials"
+  ticket::_list TICKET_STALE "$folder/stale"
   ticket::_list TICKET_READ "$folder/tool-read"
   ((${#TICKET_CREDENTIALS[@]} % 2 == 0)) || die "$EX_DATA" "$folder/credentials: expected pairs"
 }
