@@ -18,9 +18,9 @@ The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is i
 A login comes back if it is a `credential`; `freshness` says when it ends.
 `remote` (`proposals` for pull requests, `said`) is what the courier does at the project's remote.
 
-Both: `home`, `settings`, `keys`, `project`, `projects`, `checkout`, `records`, `canonical`; at the bottom
-`errors`, `text`, `moments`, `names`, `agentname`, `files`, `jsonfile`, `jq`, `repo` (a person's Git),
-`plumbing` (Git for records) and `objects` (Git objects without Git).
+Both: `home`, `settings`, `keyring`, `keys`, `project`, `projects`, `checkout`, `records`, `canonical`;
+at the bottom `errors`, `text`, `moments`, `names`, `agentname`, `files`, `jsonfile`, `jq`, `repo` (a
+person's Git), `plumbing` (Git for records) and `objects` (Git objects without Git).
 """
 
 __version__ = "0.1.0"

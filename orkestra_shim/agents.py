@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from . import agentname, canonical, moments, tools
-from .errors import EX_USAGE, OrkestraError
+from .errors import EX_LOGIN, EX_USAGE, OrkestraError
+from .keyring import Keyring, accounts, shown
 from .tasks import name_problem
 
 MAX_COOLDOWN = 7 * 24 * 3600  # a tool that says "in a year" is mistaken
@@ -28,6 +29,7 @@ class Agent:
 
     name: str
     account_id: str = ""
+    account: str = ""  # '' is the user's own
     adapter: str = ""
     family: str = "none"
     kind: str = "ai"
@@ -67,39 +69,51 @@ def need_known(name: str, scripts: Path, config: Path, *others: str) -> None:
     known = [*others, *adapters(folders(scripts, config))]
     if name not in others and (agentname.problem(name) or agentname.parse(name).adapter not in known):
         raise OrkestraError(EX_USAGE, f"there is no agent '{name[:80]}'", f"there are: {', '.join(known)}")
+    account = "" if name in others else agentname.parse(name).account
+    if account and account not in (there := accounts(config)):
+        hint = f"there are: {', '.join(there) or 'none'} (CONFIG/accounts/{account}/ makes one)"
+        raise OrkestraError(EX_USAGE, f"there is no account '{account}'", hint)
+
+
+def login_hint(agent: Agent) -> str:
+    """What a person does about an agent whose account has no valid login and no valid key."""
+    key = agent.keys[0] if agent.keys else "its key"
+    return f"orkestra agents login {agent.account_id}, or put a valid {key} into {shown(agent.account)}"
 
 
 class Agents:
     """Looked up by name, asked once a run; cooldowns are kept here."""
 
-    def __init__(self, scripts: Path, config: Path, keys: dict[str, str]) -> None:
+    def __init__(self, scripts: Path, config: Path, keys: Keyring) -> None:
         self._config = config
         self._folders = folders(scripts, config)
         self._programs = scripts / "AGENTS"
         self._keys = keys
         self._known: dict[str, Agent] = {}
+        self._logged_out: dict[str, str] = {}  # why, by account
         self.cooldowns: dict[str, tuple[float, str]] = {}  # epoch second for people, and why
         self._ends: dict[str, float] = {}  # the same by time that passes
 
     def get(self, name: str) -> Agent:
         """The agent of that name; never raises, `problem` says what is wrong with it."""
         if name not in self._known:
-            self._known[name] = self._ask(name)
+            self._known[name] = found = self._ask(name)
+            found.problem = found.problem or self._logged_out.get(found.account_id, "")
         return self._known[name]
 
     def _ask(self, name: str) -> Agent:
         if problem := agentname.problem(name):
             return Agent(name, problem=problem)
         parts = agentname.parse(name)
-        agent = Agent(name, parts.account_id, model=parts.model)
+        agent = Agent(name, parts.account_id, parts.account, model=parts.model)
         adapter = adapters(self._folders).get(parts.adapter)
         if adapter is None:
             agent.problem = (
                 f"no adapter is called {parts.adapter!r} (SCRIPTS/AGENTS/probe.sh shows what there is)"
             )
             return agent
-        if parts.account and not (self._config / "accounts" / parts.account).is_dir():
-            agent.problem = f"there is no account {parts.account!r}"
+        if not self._keys.has(parts.account):
+            agent.problem = f"there is no account {parts.account!r} ({login_hint(agent)})"
             return agent
         agent.adapter = str(adapter)
         code, out, err = self._call(agent, "describe")
@@ -136,6 +150,9 @@ class Agents:
 
     def _probe(self, agent: Agent) -> None:
         code, out, err = self._call(agent, "probe")
+        if code == EX_LOGIN and agent.account:
+            agent.problem = f"the account {agent.account!r} is not logged in ({login_hint(agent)})"
+            return
         if code != 0:
             agent.problem = err or f"its probe ended with {code}"
             return
@@ -151,6 +168,8 @@ class Agents:
         others = {*agent.keys, "ORKESTRA_MODEL"}
         env = {name: value for name, value in os.environ.items() if name not in others}
         env |= self.environment(agent)
+        if agent.account:  # its tool is the user's, its login is not
+            env |= {"ORKESTRA_USER_HOME": env.get("HOME", ""), "HOME": self.home(agent)}
         try:
             done = subprocess.run(
                 [agent.adapter, verb],
@@ -170,14 +189,30 @@ class Agents:
         return done.returncode, done.stdout, " ".join(line.strip() for line in told if line.strip())[:600]
 
     def environment(self, agent: Agent) -> dict[str, str]:
-        """Only this agent's: its model, keys from api-keys.env alone, addresses also from the environment.
+        """Only this agent's: its model, its account's keys, addresses also from the environment.
 
         A key that somebody's shell happens to hold would bill unasked, and no gate would know it as one.
         """
-        found = {name: self._keys.get(name, "") for name in agent.keys}
-        found |= {name: os.environ.get(name) or self._keys.get(name, "") for name in agent.addresses}
+        keys = self._keys.keys(agent.account)
+        found = {name: keys.get(name, "") for name in agent.keys}
+        for name in agent.addresses:
+            given = os.environ.get(name, ""), keys.get(name, "")
+            found[name] = (given[1] or given[0]) if agent.account else (given[0] or given[1])
         found["ORKESTRA_MODEL"] = agent.model
         return {name: value for name, value in found.items() if value}
+
+    def home(self, agent: Agent) -> str:
+        """The HOME in which its tool is logged in; '' where there is none."""
+        return self._keys.home(agent.account)
+
+    def cannot(self, agent: Agent, why: str, whole_account: bool) -> None:
+        """From now on it cannot work; nor can another model of a login that is not valid."""
+        agent.problem = why
+        if whole_account:
+            self._logged_out[agent.account_id] = why
+            for other in self._known.values():
+                if other.account_id == agent.account_id:
+                    other.problem = other.problem or why
 
     def limit(self, name: str, until: int, why: str) -> int:
         """Note that an agent is limited; returns the clamped epoch second when it may be tried again."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import canonical, evidence, files, queue, tickets, wire
+from .agents import login_hint
 from .endings import Endings
 from .errors import EX_DATA, EX_LIMITED, EX_LOGIN, EX_TIMEOUT, EX_UNAVAILABLE, OrkestraError
 from .evidence import Result
@@ -107,9 +108,9 @@ class Attempts:
         why = said or evidence.tail(work.folder / "output.log", _SAID)
         why = why or ("not logged in" if code == EX_LOGIN else "not available")
         agent = self.run.agents.get(work.agent)
-        if code == EX_LOGIN and agent.keys:
-            why += f" (log in anew, or put a valid {agent.keys[0]} into CONFIG/api-keys.env)"
-        agent.problem = why
+        if code == EX_LOGIN:
+            why += f" ({login_hint(agent)})"
+        self.run.agents.cannot(agent, why, whole_account=code == EX_LOGIN)
         self.run.journal.append("unavailable", agent=work.agent, why=why)
         self.endings.put_back(work)
         return "unavailable", why

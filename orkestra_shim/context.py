@@ -12,7 +12,7 @@ import os
 import sys
 
 from orkestra_shim import home as home_module
-from orkestra_shim import project, projects, repo, settings
+from orkestra_shim import keyring, project, projects, repo, settings
 from orkestra_shim.errors import EX_USAGE, OrkestraError
 from orkestra_shim.files import make_folder
 from orkestra_shim.home import Home, scripts_folder
@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> int:
             make_folder(home.logs)
             _print(*_blocks(home, values), end=b"\0")
             return 0
-        settings.need_private(home.config / "api-keys.env")
+        keyring.need_private(home.config)
         found = projects.find(home, settings.projects(values), _wanted(arguments))
         project.prepare_logs(found)
         make_folder(home.logs)

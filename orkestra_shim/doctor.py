@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orkestra_shim import home as home_module
-from orkestra_shim import projects, repo, scripts, settings
+from orkestra_shim import keyring, projects, repo, scripts, settings
 from orkestra_shim.errors import EX_OK, EX_UNAVAILABLE, OrkestraError
 from orkestra_shim.home import Home, scripts_folder
 from orkestra_shim.settings import Value
@@ -231,14 +231,15 @@ def _limits(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
 
 
 def _keys(home: Home) -> Finding:
-    path = home.config / "api-keys.env"
     try:
-        names = sorted(settings.api_keys(home))
+        keyring.need_private(home.config)
+        found = keyring.read(home.config).by_account
     except OrkestraError as error:
         return Finding("keys", MISSING, error.message, error.hint)
-    if not names:
-        return Finding("keys", GOOD, "none; plain commands and tools with their own login need none")
-    return Finding("keys", GOOD, f"{', '.join(names)} in {path}")
+    told = [f"{', '.join(sorted(own))} in {keyring.shown(name)}" for name, own in found.items() if own]
+    return Finding(
+        "keys", GOOD, "; ".join(told) or "none; plain commands and tools with their own login need none"
+    )
 
 
 def _scanners() -> Finding:
@@ -273,8 +274,7 @@ def _agents(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
 
     try:
         found = projects.find(home, settings.projects(values), None)
-        keys = settings.api_keys(home)
-        known = Agents(scripts_folder(home.root), home.config, keys)
+        known = Agents(scripts_folder(home.root), home.config, keyring.read(home.config))
     except OrkestraError:
         return
     for name in found.agents or ["shell"]:

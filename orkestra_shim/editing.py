@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import board, home, jsonfile, keys, project, queue, settings
+from orkestra_shim import board, home, jsonfile, keyring, keys, project, queue
 from orkestra_shim.errors import EX_CANNOT_WRITE, EX_USAGE, OrkestraError
 from orkestra_shim.files import replace_known
 from orkestra_shim.jsonfile import dump
@@ -64,8 +64,7 @@ def _check(data: bytes, path: Path) -> None:
 
 def need_no_key(text: str, name: str) -> None:
     """Raises 65 with the line of a file in which a key of this home stands."""
-    found = settings.read_keys(home.open_home().config / "api-keys.env")
-    keys.Keys(keys.of_settings(found)).need_none(text, name)
+    keys.Keys(keyring.read(home.open_home().config).secret_values()).need_none(text, name)
 
 
 def add(found: Project, fields: Raw) -> str:

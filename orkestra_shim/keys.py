@@ -3,11 +3,12 @@
     python -m orkestra_shim.keys learn FILE LOGIN...     the tokens of LOGIN files are known from now on
     python -m orkestra_shim.keys write FILE              what stands beside FILE is made from it
 
-Known are the values of CONFIG/api-keys.env and the tokens of logins that agents were given. A run has them
-in FILE (ORKESTRA_SECRETS_FILE), one a line, and what Bash looks for beside it, one a line, the longest first:
-FILE.forms (as they stand in a text: literally, as JSON, in a URL, reversed, in hexadecimal, in Base64
-wherever it begins) and FILE.squeezed (letters and digits of all these, for a text of which nothing else is
-left either: so a value is found that was broken into pieces by line ends, quotes or separators).
+Known are the values of CONFIG/api-keys.env and of the accounts' files, and the tokens of logins that agents
+were given. A run has them in FILE (ORKESTRA_SECRETS_FILE), one a line, and what Bash looks for beside it,
+one a line, the longest first: FILE.forms (as they stand in a text: literally, as JSON, in a URL, reversed, in
+hexadecimal, in Base64 wherever it begins) and FILE.squeezed (letters and digits of all these, for a text of
+which nothing else is left either: so a value is found that was broken into pieces by line ends, quotes or
+separators).
 """
 
 from __future__ import annotations

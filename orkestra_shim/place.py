@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from . import board, context, files, keys, processes, scripts, settings
+from . import board, context, files, keyring, keys, processes, scripts
 from .errors import EX_CANNOT_WRITE, OrkestraError
 from .plumbing import Git
 from .project import Project
@@ -147,8 +147,7 @@ class Place:
         """
         home, values = self.session.home, self.session.values
         env = scripts.environment(home, values) | context.variables(home, values, self.project)
-        known = keys.of_settings(settings.read_keys(home.config / "api-keys.env"))
-        keys.learn(Path(env["ORKESTRA_SECRETS_FILE"]), known)
+        keys.learn(Path(env["ORKESTRA_SECRETS_FILE"]), keyring.read(home.config).secret_values())
         done = subprocess.run(
             [str(scripts.find(home, name)), *arguments],
             env=env,

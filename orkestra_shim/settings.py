@@ -209,18 +209,11 @@ def _read(path: Path, what: str) -> list[_Line]:
     return list(lines.values())
 
 
-def api_keys(home: Home) -> dict[str, str]:
-    """Names and values of CONFIG/api-keys.env that are not empty; a key in the environment is not used.
-
-    Raises OrkestraError 78 when others may read the file.
-    """
-    path = home.config / "api-keys.env"
-    need_private(path)
-    return read_keys(path)
-
-
 def read_keys(path: Path) -> dict[str, str]:
-    """Names and values of a keys file that are not empty, taken literally. Raises 78 for what is no key."""
+    """Names and values of a keys file that are not empty, taken literally; the environment's are not used.
+
+    Raises 78 for what is no key.
+    """
     return {line.key: line.text for line in _read(path, "key") if line.text}
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from . import files, keys, moments, settings
+from . import files, keyring, moments
 from .checkout import Checkout
 from .errors import EX_CONFIG, OrkestraError
 from .objects import Objects
@@ -44,7 +44,7 @@ class Surroundings:
         self.only = [name for name in re.split(r"[\s,]+", os.environ.get("ORKESTRA_ONLY", "")) if name]
         until = os.environ.get("ORKESTRA_UNTIL", "")
         self.until = moments.next_moment(until) if until else 0.0
-        self.keys = settings.read_keys(self.config / "api-keys.env")
+        self.keys = keyring.read(self.config)
         self.secrets_file = Path(os.environ.get("ORKESTRA_SECRETS_FILE") or self.runtime / "secrets")
 
     def sync_branch(self) -> None:
@@ -58,5 +58,5 @@ class Surroundings:
             raise files.cannot_write(folder, error) from None
 
     def secret_values(self) -> list[str]:
-        """Values of the keys file that are secret."""
-        return keys.of_settings(self.keys)
+        """Values of the keys of all accounts that are secret."""
+        return self.keys.secret_values()

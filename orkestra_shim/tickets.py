@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -160,7 +159,7 @@ def _write(
 
 def _credentials(run: Run, agent: Agent) -> list[str]:
     """Pairs of what is copied and where to; the tokens in it are keys like any other from now on."""
-    home = os.environ.get("HOME", "")
+    home = run.agents.home(agent)
     pairs = []
     for name in agent.credentials:
         source = Path(home) / name

@@ -21,6 +21,7 @@ def config(context: click.Context, as_json: bool) -> None:
     if context.invoked_subcommand is not None:
         return
     now = session()
+    found = _key_names(now)
     if as_json:
         say_json(
             {
@@ -29,7 +30,8 @@ def config(context: click.Context, as_json: bool) -> None:
                 "settings": {
                     key: {"value": one.text, "source": one.source} for key, one in now.values.items()
                 },
-                "keys": _key_names(now),
+                "keys": found[""],
+                "accounts": {account: found[account] for account in list(found)[1:]},
             }
         )
         return
@@ -38,14 +40,16 @@ def config(context: click.Context, as_json: bool) -> None:
     width = max(map(len, now.values))
     for key, one in now.values.items():
         say(f"{key:<{width}}  {one.text or '(empty)'}  [{one.source}]")
-    keys = _key_names(now)
-    say("keys: " + (", ".join(keys) if keys else f"none in {now.home.config / 'api-keys.env'}"))
+    say("keys: " + (", ".join(found[""]) or f"none in {now.home.config / 'api-keys.env'}"))
+    for account in list(found)[1:]:
+        say(f"keys of the account {account}: " + (", ".join(found[account]) or "none"))
 
 
-def _key_names(now: Session) -> list[str]:
-    from orkestra_shim import settings
+def _key_names(now: Session) -> dict[str, list[str]]:
+    from orkestra_shim import keyring
 
-    return sorted(settings.api_keys(now.home))
+    keyring.need_private(now.home.config)
+    return {account: sorted(own) for account, own in keyring.read(now.home.config).by_account.items()}
 
 
 @config.command(name="get")

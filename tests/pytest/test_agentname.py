@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orkestra_shim import agentname
+from orkestra_shim import agentname, keyring
 from orkestra_shim.agentname import AgentName
 from orkestra_shim.agents import Agents, need_known
 from orkestra_shim.errors import OrkestraError
@@ -70,7 +70,7 @@ def described(place: Path, name: str, **more: object) -> Agents:
     told = json.dumps({"name": name, "family": "acme", "can": ["work"], **more})
     adapter.write_text(f"#!/bin/sh\nprintf '%s' '{told}' | sed \"s/MODEL/$ORKESTRA_MODEL/\"\n")
     adapter.chmod(0o755)
-    return Agents(place / "SCRIPTS", place / "CONFIG", {})
+    return Agents(place / "SCRIPTS", place / "CONFIG", keyring.read(place / "CONFIG"))
 
 
 def test_each_model_is_an_agent_of_one_adapter(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from orkestra_shim import home as home_module
-from orkestra_shim import settings
+from orkestra_shim import keyring, settings
 from orkestra_shim.errors import EX_CONFIG, OrkestraError
 from orkestra_shim.home import Home
 
@@ -102,11 +102,12 @@ def test_keys_need_mode_600(home: Home) -> None:
     path.write_text("A_KEY=one#two\nEMPTY=\nB_KEY='$HOME'\n", "utf-8")
     path.chmod(0o640)
     with pytest.raises(OrkestraError) as caught:
-        settings.api_keys(home)
+        keyring.need_private(home.config)
     assert caught.value.code == EX_CONFIG
     assert caught.value.hint.startswith("chmod 600 ")
     path.chmod(0o600)
-    assert settings.api_keys(home) == {"A_KEY": "one#two", "B_KEY": "$HOME"}
+    keyring.need_private(home.config)
+    assert keyring.read(home.config).keys("") == {"A_KEY": "one#two", "B_KEY": "$HOME"}
 
 
 def test_put_keeps_every_other_line(home: Home) -> None:

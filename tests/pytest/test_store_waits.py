@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orkestra_shim import agents, moments, pauses
+from orkestra_shim import agents, keyring, moments, pauses
 from orkestra_shim.pauses import Pauses
 from store_client import Client, Project, Worker
 
@@ -243,7 +243,7 @@ def test_behind_a_proposal_alone_a_person_is_needed(place: Path) -> None:
 
 def test_a_clock_that_jumps_does_not_move_a_cooldown(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     project = one(place)
-    known = agents.Agents(project.folder, project.config, {})
+    known = agents.Agents(project.folder, project.config, keyring.read(project.config))
     clock = time.time
     known.limit("shell", int(clock()) + 100, "slow down")
     for jump in (-86400, 86400):

@@ -19,7 +19,7 @@ tool::find() {
 # The first that is there; of several Node versions the last by name.
 tool::_well_known() {
   local -n _found=$1
-  local _at _name=$2 _home=${HOME:-~}
+  local _at _name=$2 _home=${ORKESTRA_USER_HOME:-${HOME:-~}}
   for _at in "${@:3}" "$_home"/{.local,.npm-global,.volta,.bun}/bin/"$_name" /usr/local/bin/"$_name" \
     /opt/homebrew/bin/"$_name"; do
     if [[ -f $_at && -x $_at ]]; then

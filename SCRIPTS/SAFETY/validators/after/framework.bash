@@ -32,6 +32,7 @@ framework::_changed() {
   environment=${environment%/bin/*}
   for file in "$ORKESTRA_SCRIPTS" "${ORKESTRA_ROOT:-}/bin" "${ORKESTRA_ROOT:-}/orkestra_shim" \
     "$config/settings.env" "$config/api-keys.env" "$config/current-project.json" "$config/agents" "$config/templates" \
+    "$config"/accounts/*/api-keys.env \
     "${ORKESTRA_GIT_DIR:-}/config" "${ORKESTRA_GIT_DIR:-}/hooks"; do
     [[ $file != /* || ! -e $file ]] || places+=("$file")
   done
