@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import canonical, checkout, clock, files, jsonfile, queue, records, voted
+from . import canonical, checkout, clock, files, jsonfile, queue, records, spending, voted
 from .errors import OrkestraError
 from .plumbing import Git
 from .project import Project
@@ -78,7 +78,7 @@ class Accounts:
             ],
             "evidence": [{"check": one["check"], "exit": one["exit"]} for one in outcome["evidence"]],
             "gates": outcome["gates"],
-            "cost": {key: int(outcome["cost"][key]) for key in ("usd_micros", "tokens", "seconds")},
+            "cost": _cost_of(outcome["cost"]),
             "prompt": _prompt(self.found.path, outcome),
             "undone_by": self._undone.get(outcome["id"]),
             "undo": self._undo(outcome, commit),
@@ -216,5 +216,13 @@ def _judged(told: dict[str, Any]) -> Iterator[str]:
             yield printable(f"does not hold: {vote['id']} is not the vote that {told['outcome']} names")
 
 
+def _cost_of(told: Record) -> dict[str, int]:
+    more = [key for key in ("notional_usd_micros", "unknown") if key in told]
+    return {key: int(told[key]) for key in ("usd_micros", "tokens", "seconds", *more)}
+
+
 def _cost(cost: dict[str, int]) -> str:
-    return f"${cost['usd_micros'] / 1e6:,.2f}, {cost['tokens']:,} tokens, {clock.length(cost['seconds'])}"
+    text = f"${cost['usd_micros'] / 1e6:,.2f}, {cost['tokens']:,} tokens, {clock.length(cost['seconds'])}"
+    if cost.get("notional_usd_micros"):
+        text += f", by subscription what would be {spending.dollars(cost['notional_usd_micros'])}"
+    return text + (f", {cost['unknown']} of unknown cost" if cost.get("unknown") else "")

@@ -84,8 +84,7 @@ class Attempts:
             agent=work.agent,
             exit=code,
             seconds=wire.number(seconds),
-            tokens=result.tokens,
-            usd_micros=result.usd_micros,
+            **run.meter.work(work, result, code, wire.number(seconds)),
         )
         if limit:
             work.verdict = f"the agent {clean(limit).strip()[:_SAID]}"

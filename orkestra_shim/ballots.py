@@ -51,6 +51,12 @@ def read(
     return cast, absent
 
 
+def exits(folder: Path) -> dict[str, int]:
+    """{member: exit status} of those whose ballot was taken in."""
+    rows = _rows(files.read_bounded(folder / "ballots.tsv", 4 << 20) or b"")
+    return {member: code for member, (code, _) in rows.items()}
+
+
 def _rows(data: bytes) -> dict[str, tuple[int, str]]:
     """{member: (exit, text)}"""
     return {

@@ -73,7 +73,8 @@ class Endings:
         """
         run, state, why = self.run, self.run.state(work.task.id), self._reason(why)
         kept = wire.object_id(commit) if commit else ""
-        run.event("lost", work.task.id, work.number, why=why, begun=begun == "1", commit=kept)
+        told = self._unpaid(work) if begun == "1" else {}
+        run.event("lost", work.task.id, work.number, why=why, begun=begun == "1", commit=kept, **told)
         run.losses += 1
         if state.died >= LOSSES:
             person = f"{state.died} jobs of it were lost one after the other: {why}"
@@ -99,8 +100,13 @@ class Endings:
             self.run.sync()
         if work.task.status == "in_progress":
             why = f"{work.dropped[0]} by a person" if work.dropped else "its worker is gone"
-            self.run.event("interrupted", work.task.id, work.number, why=why)
+            self.run.meter.ballots(work)
+            self.run.event("interrupted", work.task.id, work.number, why=why, **self._unpaid(work))
             self.put_back(work)
+
+    def _unpaid(self, work: Work) -> dict[str, Any]:
+        """What is to be said of the cost of an agent that did not come to its end."""
+        return self.run.meter.cut_off(work.task.id, work.number, self.run.state(work.task.id).at_work)
 
     def _reason(self, why: str) -> str:
         return self.run.redact(clean(why).strip())[:_WHY]

@@ -10,6 +10,7 @@ from typing import Any
 
 from . import canonical, files, jq, resets, wire
 from .errors import EX_LIMITED, OrkestraError
+from .prices import Usage
 from .text import clean
 
 TAIL = 6000  # bytes of a log that the next try gets to see
@@ -39,8 +40,9 @@ class Result:
     error: str = ""
     retry_at: int = 0
     exit: int | None = None
-    tokens: int = 0
-    usd_micros: int = 0
+    usage: Usage | None = None  # None where it says nothing of its tokens
+    usd_micros: int | None = None  # None where it says no cost
+    model: str = ""
     problem: str = ""  # why nothing could be read, '' when all is well
     raw: dict[str, Any] = field(default_factory=dict)
 
@@ -62,22 +64,34 @@ def _retry_at(raw: dict[str, Any], code: int) -> int:
 
 
 def _parsed(raw: dict[str, Any], code: int) -> Result:
-    usage = raw.get("usage")
-    tokens = 0
-    if isinstance(usage, dict):
-        tokens = sum(
-            _natural(value) for key, value in usage.items() if "token" in key or key in ("input", "output")
-        )
-    own, error = raw.get("exit"), raw.get("error")
+    own, error, cost = raw.get("exit"), raw.get("error"), raw.get("cost_usd_micros")
     return Result(
         text=str(raw.get("text") or ""),
         error=error if isinstance(error, str) else str(error or ""),
         retry_at=_retry_at(raw, code),
         exit=own if type(own) is int else None,
-        tokens=tokens,
-        usd_micros=_natural(raw.get("cost_usd_micros")),
+        usage=_usage(raw.get("usage")),
+        usd_micros=_natural(cost) if type(cost) is int else None,
+        model=clean(str(raw.get("model") or "")).strip()[:200],
         raw=raw,
     )
+
+
+# Its own words for tokens, and what APIs call them.
+_TOKENS = {
+    "input": ("input", "input_tokens"),
+    "cached": ("cache_read", "cache_read_input_tokens"),
+    "cache_write": ("cache_write", "cache_creation_input_tokens"),
+    "output": ("output", "output_tokens"),
+}
+
+
+def _usage(told: object) -> Usage | None:
+    """Tokens; no model works with none at all."""
+    if not isinstance(told, dict):
+        return None
+    found = {kind: max(_natural(told.get(name)) for name in names) for kind, names in _TOKENS.items()}
+    return Usage(**found) if any(found.values()) else None
 
 
 def read_result(folders: list[Path], extract: Path | None, code: int) -> Result:

@@ -11,11 +11,11 @@ from typing import Any
 from orkestra_shim import board, clock, journal, progress
 from orkestra_shim.board import Board
 from orkestra_shim.session import Session
+from orkestra_shim.spending import Total
 from orkestra_shim.text import printable
 
 _NAMED = 6  # tasks that a line names
 _WHY = 100  # characters of a reason
-_COSTS = ("usd_micros", "tokens", "seconds")
 
 
 def report(now: Session, seen: Board, since: datetime) -> dict[str, Any]:
@@ -84,12 +84,14 @@ def _again(name: str) -> str:
 
 def _spent(seen: Board, events: list[dict[str, Any]], moment: str, has_log: bool) -> dict[str, Any]:
     """By every attempt as the log has it; in a clone without a log by the tasks that were decided."""
-    costs = [event for event in events if event["event"] == "worked"]
+    costs = [event for event in events if event["event"] == "worked" or "basis" in event]
     if not has_log:
         outcomes = seen.branch.outcomes.values()
         costs = [one.get("cost") or {} for one in outcomes if str(one.get("recorded_at")) >= moment]
-    total = {key: sum(cost[key] for cost in costs if isinstance(cost.get(key), int)) for key in _COSTS}
-    return {**total, "from": "execution log" if has_log else "records"}
+    total = Total()
+    for cost in costs:
+        total.add_cost(cost)
+    return {**total.told(), "from": "execution log" if has_log else "records"}
 
 
 def _next(now: Session, seen: Board) -> dict[str, Any]:
@@ -153,11 +155,8 @@ def _cut(why: str) -> str:
 
 
 def _money(spent: dict[str, Any]) -> str:
-    parts = []
-    if spent["usd_micros"]:
-        parts.append(f"${spent['usd_micros'] / 1e6:,.2f}")
-    if spent["tokens"]:
-        parts.append(f"{spent['tokens']:,} tokens")
+    told = Total(**{key: value for key, value in spent.items() if key != "from"}).words()
+    parts = [told] if told else []
     if spent["seconds"]:
         parts.append(f"{clock.length(spent['seconds'])} of agents' work")
     where = (

@@ -13,6 +13,7 @@ from .edits import Edits
 from .errors import EX_DATA, OrkestraError
 from .keys import Keys
 from .ledger import Ledger, numbers_in
+from .meter import Meter
 from .remote import Remote
 from .surroundings import Surroundings
 from .tasks import Task
@@ -67,6 +68,14 @@ class Run:
             elif state.draft and self._is_recorded(name, state):
                 state.draft = None
         self.remote = Remote(self)
+        self.meter = Meter(self)
+        self._account_for_killed()
+
+    def _account_for_killed(self) -> None:
+        """What agents spent that a run's own death ended is unknown, and said to be."""
+        for name, state in list(self.states.items()):
+            if state.at_work and (told := self.meter.cut_off(name, state.tries, state.at_work)):
+                self.event("interrupted", name, state.tries, why="the run was killed", **told)
 
     def look(self, now: bool = False) -> None:
         """What people did meanwhile, to the branch and to the queue; at most once a second unless `now`."""

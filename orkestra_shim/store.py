@@ -30,7 +30,7 @@ from .review import Review
 from .run import Run
 from .summary import summary
 from .surroundings import Surroundings
-from .work import Place, Reply
+from .work import Place, Reply, Work
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,31}\Z")
 _LANDING = ("record", "landed", "held")  # once its number is drawn a task lands, or waits
@@ -44,7 +44,7 @@ class Server(Loop):
         super().__init__(folder)
         self.run = run
         self.endings = Endings(run)
-        review = Review(run, self.endings)
+        self.review = review = Review(run, self.endings)
         self.attempts = Attempts(run, review, self.endings)
         self.landings = Landings(run, self.endings)
         self._rang_at = 0  # run.drafted when the orchestrator was last told of a rest
@@ -57,7 +57,7 @@ class Server(Loop):
             "checked": (steps.checked, 3, 3),
             "gated": (steps.gated, 0, 1),
             "vote-open": (review.open, 3, 3),
-            "vote-close": (review.close, 1, 1),
+            "vote-close": (self._vote_close, 1, 1),
             "conflict": (ends.conflict, 1, 2),
             "failed": (ends.fail, 1, 1),
             "released": (ends.released, 1, 1),
@@ -244,6 +244,10 @@ class Server(Loop):
                 return None
             if not run.release_held():
                 return None if run.here.stay else ("stop", "nothing is left to do")
+
+    def _vote_close(self, work: Work, name: str) -> Reply:
+        self.run.meter.ballots(work)
+        return self.review.close(work, name)
 
     # --- control -------------------------------------------------------------------------------------------
 

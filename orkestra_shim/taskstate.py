@@ -24,6 +24,8 @@ class TaskState:
     kept: str = ""  # commit from which finished work is resumed
     waits: str = ""  # what a person has to move out of the way first
     votes: list[dict[str, Any]] = field(default_factory=list)
+    doer: str = ""  # the agent of the last claim, '' where finished work was only to be judged again
+    at_work: str = ""  # the agent that was started and has not ended
     cost: dict[str, int] = field(default_factory=lambda: {"usd_micros": 0, "tokens": 0, "seconds": 0})
     draft: dict[str, Any] | None = None  # an outcome without a change that no record holds yet
     retried: int = 0  # how often a person had put the task back to work when that was decided
@@ -45,17 +47,38 @@ class TaskState:
         if event.get("mode") != "resume":
             self.kept = ""
         self.waits = ""
+        self.doer = "" if event.get("mode") == "resume" else str(event.get("agent", ""))
+
+    def _based(self, event: dict[str, Any]) -> None:
+        self.at_work = self.doer
 
     def _lost(self, event: dict[str, Any]) -> None:
         self.losses += 1
         self.died += bool(event.get("begun"))
+        self._spent(event)
         self.kept = str(event.get("commit", ""))
 
     def _worked(self, event: dict[str, Any]) -> None:
         self.losses = self.died = 0
-        for key in self.cost:
+        self._spent(event)
+
+    def _balloted(self, event: dict[str, Any]) -> None:
+        self._spent(event)
+
+    def _interrupted(self, event: dict[str, Any]) -> None:
+        self._spent(event)
+
+    def _released(self, event: dict[str, Any]) -> None:
+        self.at_work = ""
+
+    def _spent(self, event: dict[str, Any]) -> None:
+        if event["event"] != "balloted":
+            self.at_work = ""
+        for key in ("usd_micros", "tokens", "seconds", "notional_usd_micros"):
             if isinstance(event.get(key), int):
-                self.cost[key] += event[key]
+                self.cost[key] = self.cost.get(key, 0) + event[key]
+        if event.get("basis") == "unknown":
+            self.cost["unknown"] = self.cost.get("unknown", 0) + 1
 
     def _checked(self, event: dict[str, Any]) -> None:
         self.losses = self.died = 0
@@ -64,17 +87,17 @@ class TaskState:
 
     def _attempt_failed(self, event: dict[str, Any]) -> None:
         self.failures += 1
-        self.kept, self.previous = "", 0
+        self.kept, self.previous, self.at_work = "", 0, ""
         self._told(event)
 
     def _revision(self, event: dict[str, Any]) -> None:
         self.revisions += 1
-        self.previous = 0
+        self.previous, self.at_work = 0, self.doer
         self._told(event)
 
     def _conflict(self, event: dict[str, Any]) -> None:
         self.conflicts += 1
-        self.kept = ""
+        self.kept = self.at_work = ""
         self.previous = int(event.get("try", 0))
         self._told(event)
 
@@ -88,6 +111,7 @@ class TaskState:
         self.votes.append({key: event.get(key) for key in ("vote", "try", "decision", "patch_id")})
 
     def _outcome_drafted(self, event: dict[str, Any]) -> None:
+        self.at_work = ""
         self.draft, self.retried = event.get("draft"), int(event.get("retried", 0))
 
     def stale(self, raw: dict[str, Any]) -> bool:

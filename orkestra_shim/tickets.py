@@ -157,6 +157,11 @@ def _write(
         files.write_plain(folder / "exchange" / name, content)
 
 
+def logins(run: Run, agent: Agent) -> list[Path]:
+    """The login files that the agent gets."""
+    return [Path(source) for source in _credentials(run, agent)[::2]]
+
+
 def _credentials(run: Run, agent: Agent) -> list[str]:
     """Pairs of what is copied and where to; the tokens in it are keys like any other from now on."""
     home = run.agents.home(agent)

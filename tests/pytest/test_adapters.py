@@ -120,7 +120,7 @@ def test_work_writes_a_file(bench: Bench) -> None:
     assert [path.name for path in bench.tree.iterdir()] == ["hello.txt"]
     result = bench.result(code)
     assert (code, result.exit, result.text, result.error) == (0, 0, "All written.", "")
-    assert result.tokens > 0 < result.usd_micros
+    assert result.usage and result.usage.total > 0 < (result.usd_micros or 0)
     assert not (bench.workspace / "home").exists()
     assert {entry["key"] for entry in bench.stub.asked()} == {KEY}
 

@@ -286,6 +286,8 @@ def test_the_morning_in_five_lines(project: Path, capsys: Capture) -> None:
     told = json.loads(capsys.readouterr().out)
     assert told["spent"] == {
         "usd_micros": 10_250_000,
+        "notional_usd_micros": 0,
+        "unknown": 0,
         "tokens": 4061,
         "seconds": 125,
         "from": "execution log",

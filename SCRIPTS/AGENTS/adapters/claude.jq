@@ -53,7 +53,7 @@ def trouble($result; $exit; $stderr):
     model: ($result.modelUsage // {} | keys | .[0]),
     usage: {input: $usage.input_tokens, output: $usage.output_tokens,
             cache_write: $usage.cache_creation_input_tokens, cache_read: $usage.cache_read_input_tokens},
-    cost: ($result.total_cost_usd // 0),
+    cost: $result.total_cost_usd,
     ballot: $result.structured_output,
     denials: ($result.permission_denials // [] | length),
     retry_at: (if $kind == "limited" then (($rejected.resetsAt | reset) // (try ($error | epoch_in) catch null)) else null end)})
