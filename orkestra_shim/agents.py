@@ -43,6 +43,8 @@ class Agent:
     binary: str = ""
     read: list[str] = field(default_factory=list)
     problem: str = ""
+    code: int = 0  # of its probe: 69 not installed, 77 not logged in
+    login: list[str] = field(default_factory=list)  # its tool's own command to log in
 
 
 def _strings(value: object) -> list[str]:
@@ -84,7 +86,9 @@ def login_hint(agent: Agent) -> str:
 class Agents:
     """Looked up by name, asked once a run; cooldowns are kept here."""
 
-    def __init__(self, scripts: Path, config: Path, keys: Keyring) -> None:
+    def __init__(self, scripts: Path, config: Path, keys: Keyring, patience: float = _TIMEOUT) -> None:
+        """patience: seconds for one question to one adapter."""
+        self._patience = patience
         self._config = config
         self._folders = folders(scripts, config)
         self._programs = scripts / "AGENTS"
@@ -109,7 +113,7 @@ class Agents:
         adapter = adapters(self._folders).get(parts.adapter)
         if adapter is None:
             agent.problem = (
-                f"no adapter is called {parts.adapter!r} (SCRIPTS/AGENTS/probe.sh shows what there is)"
+                f"no adapter is called {parts.adapter!r} (orkestra agents list shows what there is)"
             )
             return agent
         if not self._keys.has(parts.account):
@@ -141,6 +145,7 @@ class Agents:
         agent.keys = _strings(told.get("env"))
         agent.addresses = _strings(told.get("base_url_env"))
         agent.credentials = _strings(told.get("credentials"))
+        agent.login = _strings(told.get("login"))
         agent.binary = "/bin/bash" if agent.kind == "shell" else ""
 
     def _extract(self, agent: Agent, name: str) -> Path | None:
@@ -150,12 +155,11 @@ class Agents:
 
     def _probe(self, agent: Agent) -> None:
         code, out, err = self._call(agent, "probe")
+        agent.code = code
         if code == EX_LOGIN and agent.account:
             agent.problem = f"the account {agent.account!r} is not logged in ({login_hint(agent)})"
-            return
-        if code != 0:
+        elif code != 0:
             agent.problem = err or f"its probe ended with {code}"
-            return
         for line in out.decode("utf-8", "replace").splitlines():
             word, _, path = line.partition("\t")
             if word == "binary" and path.startswith("/"):
@@ -175,18 +179,18 @@ class Agents:
                 [agent.adapter, verb],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                timeout=_TIMEOUT,
+                timeout=self._patience,
                 env=env,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return 124, b"", f"its {verb} did not answer within {_TIMEOUT} seconds"
+            return 124, b"", f"its {verb} did not answer within {self._patience:g} seconds"
         except OSError as error:
             return 126, b"", f"cannot be started: {error.strerror}"
         told = [
             line.removeprefix("orkestra: ") for line in done.stderr.decode("utf-8", "replace").splitlines()
         ]
-        return done.returncode, done.stdout, " ".join(line.strip() for line in told if line.strip())[:600]
+        return done.returncode, done.stdout, ": ".join(line.strip() for line in told if line.strip())[:600]
 
     def environment(self, agent: Agent) -> dict[str, str]:
         """Only this agent's: its model, its account's keys, addresses also from the environment.

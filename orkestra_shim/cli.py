@@ -8,7 +8,7 @@ import sys
 import click
 
 from orkestra_shim import __version__
-from orkestra_shim.commands import blame, cron, projects, proof, run, settings, task, undo, vote
+from orkestra_shim.commands import agents, blame, cron, projects, proof, run, settings, task, undo, vote
 from orkestra_shim.errors import (
     EX_CANNOT_WRITE,
     EX_FAILED,
@@ -45,6 +45,7 @@ for command in (
     undo.undo,
     vote.vote,
     blame.blame,
+    agents.agents,
     cron.cron,
     settings.config,
     proof.demo,

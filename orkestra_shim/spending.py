@@ -88,7 +88,7 @@ def is_subscription(logins: Iterable[Path], keys: Iterable[str], prefers_key: bo
     """
     names = list(keys)
     if any("OAUTH" in name for name in names):
-        return all("OAUTH" in name for name in names)
+        return not prefers_key or all("OAUTH" in name for name in names)
     login = any(_LOGIN.search(files.read_bounded(path, _LOGIN_LIMIT) or b"") for path in logins)
     return login and not (prefers_key and names)
 

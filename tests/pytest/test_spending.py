@@ -139,7 +139,8 @@ STORED_KEY = {"auth_mode": "apikey", "OPENAI_API_KEY": "sk-x", "tokens": None}
         (STORED_KEY, [], False, False),
         (None, ["ANTHROPIC_API_KEY"], False, False),
         (None, ["CLAUDE_CODE_OAUTH_TOKEN"], False, True),
-        (None, ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"], False, False),
+        (None, ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"], False, True),
+        (None, ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"], True, False),
         (None, [], False, False),
     ],
 )

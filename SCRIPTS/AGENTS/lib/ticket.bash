@@ -24,7 +24,7 @@ ticket::read() {
   done
   [[ ${TICKET[adapter]:-} == /* && -x ${TICKET[adapter]} && ! -d ${TICKET[adapter]} ]] \
     || die "$EX_UNAVAILABLE" "no adapter: ${TICKET[adapter]:-$folder/adapter is missing}" \
-      "see what there is: SCRIPTS/AGENTS/probe.sh"
+      "see what there is: orkestra agents list"
   [[ ${TICKET[timeout]:-} =~ ^[1-9][0-9]{0,8}$ ]] \
     || die "$EX_DATA" "$folder/timeout: expected a number of seconds, found '${TICKET[timeout]:-}'"
   ticket::_list TICKET_ENV "$folder/env"

@@ -86,7 +86,7 @@ tool::path() {
 tool::there() {
   error::need_variables ORKESTRA_ATTEMPT_DIR
   [[ -x ${ORKESTRA_BINARY:-} ]] || tool::missing "$EX_UNAVAILABLE" "$1 is not where it was found" \
-    "see what works: SCRIPTS/AGENTS/probe.sh"
+    "see what works: orkestra agents probe"
 }
 
 # tool::question FILE [file] [schema]: stdin, what a ballot is about, into FILE. Of a long change the prompt shows the

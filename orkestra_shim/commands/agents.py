@@ -1,0 +1,109 @@
+"""agents ...: which there are, what works here, their logins, and what they are able to do."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from orkestra_shim.commands import as_json, say, say_json, session
+from orkestra_shim.errors import EX_UNAVAILABLE
+
+
+def _complete(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """Names for a shell that completes them."""
+    from orkestra_shim import roster
+
+    now = session()
+    return [name for name in roster.names(now, roster.project(now, None)) if name.startswith(begun)]
+
+
+one_name = click.argument("name", metavar="NAME", shell_complete=_complete)
+any_names = click.argument("wanted", metavar="[NAME]...", nargs=-1, shell_complete=_complete)
+
+
+@click.group()
+def agents() -> None:
+    """The agents: which there are and what works here; log in, try one out."""
+
+
+@agents.command("list")
+@click.option("--project", "wanted", metavar="NAME|PATH", help="Another project than the active one.")
+@as_json
+def list_(wanted: str | None, as_json: bool) -> None:
+    """Show every agent, its state, and what it has done in the project.
+
+    \b
+    --json prints a list of
+      agent, adapter, kind, family, model, account, can, binary
+      state        works, rests (until an epoch second), missing, not logged in or broken
+      why, until
+      record       {landed, failed, tokens, usd_micros} by the outcomes on the project's branch, or null
+    """
+    from orkestra_shim import roster
+
+    now = session()
+    rows = roster.table(now, roster.project(now, wanted))
+    if as_json:
+        say_json(rows)
+        return
+    width = max(len(row["agent"]) for row in rows)
+    for row in rows:
+        say(_line(row, width))
+
+
+def _line(row: dict[str, Any], width: int) -> str:
+    from orkestra_shim import roster
+
+    state = row["state"]
+    if state == "rests":
+        state += f" until {roster.until(row['until'])}"
+    more = []
+    record = row["record"]
+    if record and any(record.values()):
+        more.append(f"{record['landed']} landed, {record['failed']} failed")
+        more.append(f"{record['tokens']} tokens, ${record['usd_micros'] / 1_000_000:.2f}")
+    if row["why"]:
+        more.append(row["why"])
+    family = row["family"] if row["kind"] == "ai" else "no model"
+    return f"{row['agent']:<{width}}  {family:<10}  {state:<13}  {'; '.join(more)}".rstrip()
+
+
+@agents.command()
+@any_names
+@as_json
+def probe(wanted: tuple[str, ...], as_json: bool) -> None:
+    """Say what works here and now, and what to do about the rest. No model is called.
+
+    Exit: 0 one of them works; 69 none does.
+    """
+    from orkestra_shim import roster
+
+    now = session()
+    roster.need(now, wanted)
+    asked = roster.known(now)
+    found = (
+        roster.ask(asked, list(wanted)) if wanted else roster.everyone(now, asked, roster.project(now, None))
+    )
+    rows = [roster.told(asked, agent) for agent in found]
+    if as_json:
+        say_json(rows)
+    else:
+        width = max(len(row["agent"]) for row in rows)
+        for row in rows:
+            text = row["why"] or row["binary"] or row["adapter"]
+            say(f"{row['agent']:<{width}}  {row['state']:<13}  {text}")
+    sys.exit(0 if any(row["state"] in ("works", "rests") for row in rows) else EX_UNAVAILABLE)
+
+
+@agents.command()
+@one_name
+def login(name: str) -> None:
+    """Run the tool's own login, in this terminal and your own HOME.
+
+    For NAME@ACCOUNT in the account's, CONFIG/accounts/ACCOUNT/home.
+    """
+    from orkestra_shim import login as logging_in
+
+    say(f"{name} is logged in; the login is in {logging_in.login(session(), name)}")
