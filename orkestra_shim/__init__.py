@@ -13,15 +13,15 @@ asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballot
 
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
 `surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `pauses`, `journal`, `taskstate`,
-`ledger`, `agents`, `resets`, `summary`. A try of a task is a `work`; it goes through `attempt`, `review`
-(`committee`, `ballots`, `votes`) and `landing` or `endings`, with `tickets`, `shares`, `prompts`, `evidence`.
-A login comes back if it is a `credential`; `freshness` says when it ends. What it costs goes through `meter`
-(`prices`) to `spending`. `roster` is which agents there are (`login` calls a tool's own).
+`ledger`, `resting`, `agents`, `resets`, `summary`. A try of a task is a `work`; it goes through `attempt`,
+`review` (`committee`, `ballots`, `votes`) and `landing` or `endings`, with `tickets`, `shares`, `prompts`,
+`evidence`. A login comes back if it is a `credential`; `freshness` says when it ends. What it costs goes
+through `meter` (`prices`) to `spending`. `roster` is which agents there are (`login` calls a tool's own).
 `remote` (`proposals` for pull requests, `said`) is what the courier does at the project's remote.
 
-Both: `home`, `settings`, `keyring`, `keys`, `project`, `projects`, `checkout`, `records`, `canonical`;
-at the bottom `errors`, `text`, `moments`, `names`, `agentname`, `files`, `jsonfile`, `jq`, `repo` (a
-person's Git), `plumbing` (Git for records) and `objects` (Git objects without Git).
+Both: `home`, `settings`, `keyring`, `keys`, `project`, `projects`, `cooldowns`, `checkout`, `records`,
+`canonical`; at the bottom `errors`, `text`, `moments`, `names`, `agentname`, `files`, `jsonfile`, `jq`,
+`repo` (a person's Git), `plumbing` (Git for records) and `objects` (Git objects without Git).
 """
 
 __version__ = "0.1.0"

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import agentname, canonical, moments, tools
+from . import agentname, canonical, cooldowns, tools
 from .errors import EX_LOGIN, EX_USAGE, OrkestraError
 from .keyring import Keyring, accounts, shown
 from .tasks import name_problem
 
-MAX_COOLDOWN = 7 * 24 * 3600  # a tool that says "in a year" is mistaken
-DEFAULT_COOLDOWN = 15 * 60
+RUNTIME = "RUNTIME"  # the folder in CONFIG
 _TIMEOUT = 20  # seconds for describe and probe
 
 
@@ -84,9 +83,16 @@ def login_hint(agent: Agent) -> str:
 
 
 class Agents:
-    """Looked up by name, asked once a run; cooldowns are kept here."""
+    """Looked up by name, asked once a run. `say` gets a line about what is wrong with what limits them."""
 
-    def __init__(self, scripts: Path, config: Path, keys: Keyring, patience: float = _TIMEOUT) -> None:
+    def __init__(
+        self,
+        scripts: Path,
+        config: Path,
+        keys: Keyring,
+        say: Callable[[str], None] = lambda _: None,
+        patience: float = _TIMEOUT,
+    ) -> None:
         """patience: seconds for one question to one adapter."""
         self._patience = patience
         self._config = config
@@ -95,8 +101,8 @@ class Agents:
         self._keys = keys
         self._known: dict[str, Agent] = {}
         self._logged_out: dict[str, str] = {}  # why, by account
-        self.cooldowns: dict[str, tuple[float, str]] = {}  # epoch second for people, and why
-        self._ends: dict[str, float] = {}  # the same by time that passes
+        self._limits = cooldowns.Cooldowns(config / RUNTIME, say)
+        self._accounts: dict[str, tuple[str, str]] = {}
 
     def get(self, name: str) -> Agent:
         """The agent of that name; never raises, `problem` says what is wrong with it."""
@@ -218,17 +224,29 @@ class Agents:
                 if other.account_id == agent.account_id:
                     other.problem = other.problem or why
 
-    def limit(self, name: str, until: int, why: str) -> int:
-        """Note that an agent is limited; returns the clamped epoch second when it may be tried again."""
-        now = int(time.time())
-        until = min(max(until, now + 1), now + MAX_COOLDOWN) if until > 0 else now + DEFAULT_COOLDOWN
-        self.cooldowns[name] = (until, why)
-        self._ends[name] = moments.passed() + until - time.time()
-        return until
+    def _account(self, name: str) -> tuple[str, str]:
+        if name not in self._accounts:
+            self._accounts[name] = cooldowns.of_agent(name)
+        return self._accounts[name]
+
+    def limit(self, name: str, until: int, why: str, of_model: bool = False) -> int:
+        """Keep that an agent's account (or this model of it alone) is limited, for every run.
+
+        until: 0 where nobody said when. Returns the clamped epoch second when it may be tried again.
+        """
+        return self._limits.note(*self._account(name), until, why, of_model)
+
+    def answered(self, name: str) -> None:
+        """An agent's tool was not limited."""
+        self._limits.answered(*self._account(name))
+
+    def limited(self, name: str) -> cooldowns.Limit | None:
+        """What limits it now."""
+        return self._limits.of(*self._account(name))
 
     def rests(self, name: str) -> float:
         """Seconds that it still rests, 0 when it does not."""
-        return max(0.0, self._ends.get(name, 0.0) - moments.passed())
+        return self._limits.left(*self._account(name))
 
     def can_work(self, name: str) -> bool:
         """Installed, able, and not limited now."""

@@ -34,6 +34,8 @@ class Attempts:
         state = run.state(task.id)
         kept = here.git.commit(state.kept) if state.kept else None
         mode = "resume" if kept else "fresh"
+        if kept and state.author:  # who made it does not vote on it, whoever could go on with the task now
+            agent = state.author
         start = 0 if kept or state.previous else int(task.raw.get("from_attempt", 0))
         if start:
             mode, kept = "from", here.git.commit(f"refs/orkestra/attempts/{task.id}/{start}")
@@ -45,6 +47,7 @@ class Attempts:
         except OrkestraError:
             run.queue.hold(task, queue.IN_HAND)
             raise
+        run.queue.hold(task, queue.REVIEW, False)
         run.event("claimed", task.id, number, agent=agent, worker=worker, mode=mode)
         run.works[task.id] = work
         run.queue.hold(task, queue.IN_HAND)
@@ -92,16 +95,16 @@ class Attempts:
         said = run.redact(clean(result.error or result.problem).strip())[:_SAID]
         if code == EX_LIMITED:
             return self._limited(work, result, said or "limited")
+        self.run.agents.answered(work.agent)
         if code in (EX_UNAVAILABLE, EX_LOGIN):
             return self._unavailable(work, code, said)
         work.verdict = _fault(work, code, said)
         return ("failed", work.verdict) if work.verdict else ("done",)
 
     def _limited(self, work: Work, result: Result, why: str) -> Reply:
-        until = self.run.agents.limit(work.agent, result.retry_at, why)
-        self.run.journal.append("limited", agent=work.agent, until=until, why=why)
+        until, told = self.run.resting.met(work.agent, result, why, task=work.task.id)
         self.endings.put_back(work)
-        return "limited", str(until), why
+        return "limited", str(until), told
 
     def _unavailable(self, work: Work, code: int, said: str) -> Reply:
         why = said or evidence.tail(work.folder / "output.log", _SAID)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import files, graph, journal, jsonfile, pauses, progress, queue, records, repo
+from orkestra_shim import cooldowns, files, graph, journal, jsonfile, pauses, progress, queue, records, repo
 from orkestra_shim.checkout import Checkout
 from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
 from orkestra_shim.plumbing import Git
@@ -32,6 +32,8 @@ class Board:
     run: dict[str, Any] | None
     past: progress.Past
     pauses: pauses.Pauses
+    limits: list[cooldowns.Limit]
+    problem: str = ""  # with what is known of limits
 
     def counts(self) -> dict[str, int]:
         """How many tasks there are of each state, in a fixed order."""
@@ -50,10 +52,12 @@ def read(session: Session, found: Project) -> Board:
     rows = {task.id: _row(task.raw, document, branch, working) for task in document.tasks}
     if found.land == "pr":
         _wait_for_merge(found, document, branch, rows)
+    limits, problem = cooldowns.read(session.home.runtime)
     for row in rows.values():
         _ready(row, rows, past)
+        _limited(row, found, past, limits)
     _blocked(document, rows)
-    return Board(found, document, branch, rows, run, past, pauses.read(git_dir))
+    return Board(found, document, branch, rows, run, past, pauses.read(git_dir), limits, problem)
 
 
 def git_folder(found: Project) -> Path:
@@ -186,6 +190,18 @@ def _ready(row: dict[str, Any], rows: dict[str, dict[str, Any]], past: progress.
         row["waits_for"] = open_ones
     elif row["id"] in past.held:
         row["held_by_edits"] = printable(past.held[row["id"]])
+
+
+def _limited(row: dict[str, Any], found: Project, past: progress.Past, limits: list[cooldowns.Limit]) -> None:
+    """What cannot be given out, since every one that could do it is limited, or could review what is done."""
+    if row["state"] != "ready" or not limits:
+        return
+    reviewers = past.put_off.get(row["id"])
+    names = reviewers or (found.agents if row["agent"] == "auto" else [row["agent"]])
+    known = [cooldowns.holding(limits, name) for name in names]
+    if known and all(known):
+        row["limited"] = sorted({one.name for one in known if one})
+        row["waits_for_review"] = bool(reviewers)
 
 
 def _blocked(document: queue.Document, rows: dict[str, dict[str, Any]]) -> None:

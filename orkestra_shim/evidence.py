@@ -39,6 +39,7 @@ class Result:
     text: str = ""
     error: str = ""
     retry_at: int = 0
+    of_model: bool = False  # it is the model that is limited, not the account
     exit: int | None = None
     usage: Usage | None = None  # None where it says nothing of its tokens
     usd_micros: int | None = None  # None where it says no cost
@@ -63,12 +64,19 @@ def _retry_at(raw: dict[str, Any], code: int) -> int:
     return resets.read(str(raw.get("error") or ""), datetime.now().astimezone()) or 0
 
 
+def _of_model(raw: dict[str, Any]) -> bool:
+    """Whether a limit is one of the model alone: as the adapter says, else by the error's words."""
+    said = raw.get("limit_of")
+    return said == "model" if said else resets.is_of_model(str(raw.get("error") or ""))
+
+
 def _parsed(raw: dict[str, Any], code: int) -> Result:
     own, error, cost = raw.get("exit"), raw.get("error"), raw.get("cost_usd_micros")
     return Result(
         text=str(raw.get("text") or ""),
         error=error if isinstance(error, str) else str(error or ""),
         retry_at=_retry_at(raw, code),
+        of_model=_of_model(raw),
         exit=own if type(own) is int else None,
         usage=_usage(raw.get("usage")),
         usd_micros=_natural(cost) if type(cost) is int else None,

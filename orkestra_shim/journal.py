@@ -17,7 +17,12 @@ FILE = "logs/execution/task-execution.log"
 
 def now() -> str:
     """UTC, as every record writes it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return at(time.time())
+
+
+def at(moment: float) -> str:
+    """An epoch second, written so."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 def seconds_of(text: object) -> float | None:

@@ -105,8 +105,7 @@ def _next(now: Session, seen: Board) -> dict[str, Any]:
         "waiting": states.count("waiting"),
         "blocked": sum(1 for row in seen.rows.values() if row.get("blocked_by")),
         "limited": {
-            agent: datetime.fromtimestamp(until).astimezone().isoformat()
-            for agent, until in seen.past.limited.items()
+            limit.name: datetime.fromtimestamp(limit.until).astimezone().isoformat() for limit in seen.limits
         },
     }
     span = progress.span(seen.rows, seen.past, board.workers(now, seen.project)) if seen.run else None

@@ -2,8 +2,8 @@
 
 A project's run is `orchestrator.sh start --quiet`. Nothing is printed unless a person is needed, and then
 one message on stdout about all projects. What was said is kept (CONFIG/RUNTIME/said), and said again only
-when something in it changed; a terminal is always told. `--all` takes one project after the other; cron
-calls it again meanwhile, and then another project goes on beside it, `_BESIDE` at most.
+when something in it changed; a terminal is always told, also of limits. `--all` takes one project after the
+other; cron calls it again meanwhile, and then another project goes on beside it, `_BESIDE` at most.
 
 Exit: that of the run; of several with different ones 1. 16 (another run is going) is 0: nothing to do here.
 """
@@ -40,6 +40,7 @@ from orkestra_shim.text import printable, word
 _BESIDE = 2  # so many `once --all` of a home at the same time, each with one project
 _LINES = 30  # that are said of one project
 _SILENT = (EX_OK, EX_HELD, EX_LIMITED, EX_INTERRUPTED, EX_TERMINATED)  # no person is needed
+_LIMIT = re.compile(r"\(next_run_at .*\)\Z")
 _USAGE = "usage: orchestrator.sh once [--project NAME|PATH | --all] [--workers N]"
 
 
@@ -73,10 +74,10 @@ def work(now: Session, found: Project, workers: str) -> Result:
     """A run on the project, to its end."""
     code, output = _run(now, found, workers)
     name = _name(now, found)
-    if code in _SILENT:
-        return Result(found.id, found.name, code)
     said = [line.removeprefix("orkestra: ").strip() for line in output.splitlines()]
-    lines = [line for line in said if line and not re.match(r"\d+ tasks: |.*\(next_run_at ", line)]
+    if code in _SILENT:
+        return Result(found.id, found.name, code, [line for line in said if _LIMIT.search(line)])
+    lines = [line for line in said if line and not _LIMIT.search(line) and not re.match(r"\d+ tasks: ", line)]
     if code != EX_FAILED:
         return Result(found.id, f"{found.name} ({found.path}) cannot go on (exit {code}):", code, lines)
     state = _unfinished(now, found)
@@ -114,7 +115,7 @@ def _unfinished(now: Session, found: Project) -> list[str]:
 def _run(now: Session, found: Project, workers: str) -> tuple[int, str]:
     """(exit code, all it said). It dies with us; INT, TERM and HUP are passed on to it."""
     script = scripts.find(now.home, "CORE/orchestrator.sh")
-    command = ["setpriv", "--pdeathsig", "KILL", "--", str(script), "start", "--quiet"]
+    command = ["setpriv", "--pdeathsig", "KILL", "--", str(script), "start", "--quiet", "--no-wait"]
     command += ["--project", str(found.path), *(["--workers", workers] if workers else [])]
     with tempfile.TemporaryFile() as output, scripts.passing_on() as passing:
         running = subprocess.Popen(
@@ -190,7 +191,10 @@ def tell(home: Home, results: list[Result]) -> None:
     for one in results:
         if one.code == EX_OK:
             (said / one.key).unlink(missing_ok=True)
-        elif one.code not in _SILENT and (sys.stdout.isatty() or _is_new(said, one)):
+        elif one.code in _SILENT:
+            if one.lines and sys.stdout.isatty():
+                print(one.text(), flush=True)
+        elif sys.stdout.isatty() or _is_new(said, one):
             new.append(one)
     if new:
         print("\n\n".join(one.text() for one in new), flush=True)

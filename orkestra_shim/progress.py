@@ -1,4 +1,4 @@
-"""What the execution log says of how long things take, of what waits, and of what is limited."""
+"""What the execution log says of how long things take, and of what waits."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .journal import FILE, seconds_of
 
 ENOUGH = 5  # attempts from which a span is told
 _TAIL = 4 << 20  # bytes of the log that are looked at while a run goes on
-_GLANCE = 256 << 10  # and without one: only what waits and what is limited is wanted then
-_GLANCED = (b'"event":"held"', b'"event":"claimed"', b'"event":"landed"', b'"event":"limited"')
-_ENDS = ("landed", "attempt-failed", "revision", "conflict", "outcome-drafted", "held")
+_GLANCE = 256 << 10  # and without one: only what waits is wanted then
+_GLANCED = (b'"event":"held"', b'"event":"claimed"', b'"event":"landed"', b'"event":"review-put-off"')
+_ENDS = ("landed", "attempt-failed", "revision", "conflict", "outcome-drafted", "held", "review-put-off")
 _NO_ATTEMPT = ("released", "interrupted")
 
 
@@ -27,7 +27,7 @@ class Past:
     lengths: dict[str, list[int]] = field(default_factory=dict)  # by agent, of attempts that ended
     begun: dict[str, tuple[int, str, float]] = field(default_factory=dict)  # open ones: try, agent, since
     held: dict[str, str] = field(default_factory=dict)  # task to the files a person has edits in
-    limited: dict[str, float] = field(default_factory=dict)  # agent to the end of its rest
+    put_off: dict[str, list[str]] = field(default_factory=dict)  # task to reviewers that its change waits for
     settled: int = 0  # tasks that came to an end
 
     def of(self, agent: str) -> list[int]:
@@ -62,15 +62,15 @@ def told(events: Iterable[dict[str, Any]], timed: bool = True) -> Past:
     for event in events:
         kind, task = event.get("event"), event.get("task")
         at = seconds_of(event.get("at")) if timed else 0.0
-        if kind == "limited" and isinstance(event.get("until"), int):
-            if event["until"] > time.time():
-                past.limited[str(event.get("agent"))] = event["until"]
-        elif isinstance(task, str) and at is not None:
+        if isinstance(task, str) and at is not None:
             _take(past, str(kind), task, at, event)
     return past
 
 
 def _take(past: Past, kind: str, task: str, at: float, event: dict[str, Any]) -> None:
+    past.put_off.pop(task, None)
+    if kind == "review-put-off" and isinstance(names := event.get("reviewers"), list):
+        past.put_off[task] = [str(name) for name in names]
     if kind == "claimed":
         past.held.pop(task, None)
         past.begun.pop(task, None)

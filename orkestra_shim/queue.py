@@ -22,6 +22,7 @@ FOR_PERSON = 2  # its finished work waits until a person's edit is out of the wa
 NOT_NAMED = 4  # --only named others
 PAUSED = 8  # a person paused it
 LATER = 16  # it failed a moment ago
+REVIEW = 32  # its change waits for reviewers that are limited
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without what reads alike
 
 

@@ -43,6 +43,15 @@ _DATED = re.compile(
 _BEGINS = re.compile(
     rf"\d|(?:an?|one|tomorrow|noon|midnight|{_MONTH}\.?|[mtwfs][a-z]{{1,5}}day)$", re.IGNORECASE
 )
+_OF_MODEL = re.compile(
+    r"\b(?:your|the) (?:weekly |5-hour |hourly |daily )?(?:opus|sonnet|haiku)\b(?: weekly)? (?:usage )?limit"
+    r"|\b(?:capacity|quota|limit)s? (?:on|for|of) th(?:is|e selected) model\b"
+    r"|\bthis model('s)? (?:usage |rate )?limit"
+    r"|\bselected model is at capacity\b|\bthe model is (?:currently )?overloaded\b"
+    r"|\brate limit reached for [\w./:-]+ (?:\(.{0,80}\) )?(?:in|on) "
+    r"|\bquota exceeded for metric\b.{0,400}\bmodel: [\w./-]+",
+    re.IGNORECASE | re.DOTALL,
+)
 _TIMED = re.compile(r"\d:\d\d|\d\s?[ap]\.?m\b|\b(?:midnight|noon)\b", re.IGNORECASE)
 
 
@@ -64,6 +73,11 @@ def read(message: str, now: datetime) -> int | None:
         if moment is not None:
             return moment
     return None
+
+
+def is_of_model(message: str) -> bool:
+    """Whether a limit message speaks of one model; of the account where it does not say so."""
+    return bool(_OF_MODEL.search(message[:_LIMIT]))
 
 
 def _moment(words: str, now: datetime) -> int | None:

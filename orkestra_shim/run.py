@@ -15,6 +15,7 @@ from .keys import Keys
 from .ledger import Ledger, numbers_in
 from .meter import Meter
 from .remote import Remote
+from .resting import Resting
 from .surroundings import Surroundings
 from .tasks import Task
 from .taskstate import TaskState
@@ -43,7 +44,7 @@ class Run:
         self.project = project.parse(here.project, *here.checkout.read(str(project.FILE)))
         self.branch = records.read_branch(here.git, head)
         self.ledger = Ledger(self.branch)
-        self.agents = Agents(here.scripts, here.config, here.keys)
+        self.agents = Agents(here.scripts, here.config, here.keys, lambda line: self.say("warning", line))
         self.attempts_folder = files.make_below(here.project, "logs", "execution", "attempts")
         self.states: dict[str, TaskState] = {}
         self._proposed: dict[str, TaskState] = {}
@@ -60,9 +61,12 @@ class Run:
         self.losses = 0  # jobs that were lost since one came back
         self.later: list[tuple[float, str]] = []  # heap: when a task that failed may be tried again
         self.pauses = pauses.PauseFile(here.git.git_dir)
+        self.resting = Resting(self)
         self._only()
         for name, state in self.states.items():
             task = self.queue.get(name)
+            if task is not None and state.reviewers and task.status == "pending":
+                self.resting.put_off(task)
             if task is not None and state.stale(task.raw):
                 self.event("reopened", name)
             elif state.draft and self._is_recorded(name, state):
@@ -143,8 +147,6 @@ class Run:
         try:
             if kind == "vote-opened":
                 self.ledger.saw("vote", records.parse_id(event["vote"])[1])
-            elif kind == "limited" and event["until"] > time.time():
-                self.agents.limit(event["agent"], int(event["until"]), str(event.get("why", "")))
         except (KeyError, TypeError, ValueError):
             pass  # a line that somebody else wrote: the log is not evidence
 
@@ -274,6 +276,8 @@ class Run:
 
     def choose(self) -> tuple[Task, str] | None:
         """The next task and the agent for it, or None when nothing can be given out now."""
+        if not self.pauses.now.everything and (found := self.resting.reviewable()):
+            return found
         able = {} if self.pauses.now.everything else self._able()
         task = self.queue.best(able)
         return None if task is None else (task, able[queue.Queue.heap_name(task)])
@@ -295,7 +299,12 @@ class Run:
         later = (self.queue.get(name) for _, name in self.later)
         if any(task is not None and task.status == "pending" for task in later):
             return True
-        return self.pauses.now.everything and bool(self._able())
+        return self.limit_left() is not None or (self.pauses.now.everything and bool(self._able()))
+
+    def limit_left(self) -> float | None:
+        """Seconds until a limit ends for which the run waits; None when it does not."""
+        left = self.resting.left() if self.here.patient and not self.draining else None
+        return None if left is None or (self.until and left >= self.until.left()) else left
 
     def look_at_time(self) -> None:
         """What time brings: the next attempt of what failed, and the end of claims."""
@@ -342,6 +351,6 @@ class Run:
         times = [self.later[0][0] - moments.passed()] if self.later else []
         if self.until and not self.draining:
             times.append(self.until.left())
-        if self.here.stay:
-            times += [left for name in self.agents.cooldowns if (left := self.agents.rests(name))]
+        if (left := self.limit_left()) is not None:
+            times.append(left)
         return min(times, default=None)

@@ -20,7 +20,7 @@ def told(now: Session, seen: Board) -> dict[str, Any]:
         "project": {"name": found.name, "id": found.id, "path": str(found.path), "branch": found.branch},
         "run": seen.run,
         "seconds_left": list(span) if span else None,
-        "limited": seen.past.limited,
+        "limited": {limit.name: {"until": limit.until, "why": limit.why} for limit in seen.limits},
         "paused": seen.pauses.as_json(),
         "counts": seen.counts(),
         "tasks": list(seen.rows.values()),
@@ -108,13 +108,30 @@ def _blocked(seen: Board) -> list[str]:
 
 
 def _limited(seen: Board) -> list[str]:
-    if not seen.past.limited:
-        return []
+    """A line for each limit that holds, with what waits for its end."""
+    shown = [f"limits         {seen.problem}"] if seen.problem else []
+    for limit in seen.limits:
+        rows = [row for row in seen.rows.values() if limit.name in row.get("limited", ())]
+        waits = "; ".join(
+            f"{words}: {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}"
+            for words, names in (
+                ("waits", [row["id"] for row in rows if not row["waits_for_review"]]),
+                ("waits for its review", [row["id"] for row in rows if row["waits_for_review"]]),
+            )
+            if names
+        )
+        why = printable(limit.why)[:120]
+        shown.append(
+            f"limited        {limit.name} until {_minute(limit.until)}"
+            + (f": {why}" if why else "")
+            + (f" ({waits})" if waits else "")
+        )
+    return shown
+
+
+def _minute(epoch: float) -> str:
     from datetime import datetime
 
     from orkestra_shim import clock
 
-    return [
-        f"limited        {printable(agent)} until {clock.shown(datetime.fromtimestamp(until).astimezone())}"
-        for agent, until in seen.past.limited.items()
-    ]
+    return clock.shown(datetime.fromtimestamp(epoch).astimezone())

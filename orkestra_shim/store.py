@@ -5,7 +5,8 @@
 Each client has a pair of FIFOs in RUNDIR, NAME.req and NAME.rep; `control` is the orchestrator. A line
 is a request or its reply (wire.py). A claim is answered when there is something to do, so nobody polls.
 A worker whose pipe nobody holds any more is gone: a line on the FIFO `bell` tells the orchestrator. So does
-`rest`, when a run that stays has nothing to do and outcomes that no record holds.
+`rest`, when a run that waits has nothing to do and outcomes that no record holds, and `told`, when it has
+something to say of what it waits for.
 The store wakes up by itself only while a claim waits and there is something to watch.
 """
 
@@ -48,6 +49,7 @@ class Server(Loop):
         self.attempts = Attempts(run, review, self.endings)
         self.landings = Landings(run, self.endings)
         self._rang_at = 0  # run.drafted when the orchestrator was last told of a rest
+        self._waits_told = ""  # what the run waits for, as the orchestrator knows it
         steps, ends, lands = self.attempts, self.endings, self.landings
         self.worker_verbs: dict[str, Handler] = {
             "base": (steps.base, 1, 1),
@@ -81,6 +83,7 @@ class Server(Loop):
             "finish": (lands.finish, 0, 0),
             "recorded": (lands.recorded, 1, 1),
             "unrecorded": (lands.unrecorded, 0, 0),
+            "told": (lambda: (self._waits_told,), 0, 0),
             "summary": (self._summary, 0, 0),
             "bye": (self._bye, 0, 0),
         }
@@ -207,10 +210,18 @@ class Server(Loop):
             self.send(client, wire.reply(seq, "ok", *reply))
 
     def _rest(self) -> None:
-        """Nobody knows how long a run stays: what was decided meanwhile is recorded when it rests."""
+        """Nobody knows how long a run stays: what was decided meanwhile is recorded when it rests.
+
+        That it waits for a limit is said.
+        """
         run = self.run
-        at_rest = all(client.claim for client in self._workers() if client.name != CONTROL)
-        if run.here.stay and at_rest and run.drafted != self._rang_at:
+        if not all(client.claim for client in self._workers() if client.name != CONTROL):
+            return
+        waits = run.limit_left() is not None
+        if waits and (told := run.resting.told()) != self._waits_told:
+            self._waits_told = told
+            self.ring("told")
+        if (run.here.stay or waits) and run.drafted != self._rang_at:
             self._rang_at = run.drafted
             if self.landings.has_drafts():
                 self.ring("rest")

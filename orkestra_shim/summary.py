@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def summary(run: Run) -> tuple[int, str]:
     """(exit code, text for people)."""
     waiting = _waiting(run)
-    limited, unavailable = _stuck(run)
+    limited = [] if run.pauses.now.everything else run.resting.lines()
+    unavailable = _unavailable(run)
     unpushed = run.remote.lines()
     blocked = _blocked(run)
     lines = [_counts(run), *_unfinished(run), *blocked, *waiting, *unpushed, *_left(run)]
@@ -76,9 +77,9 @@ def _left(run: Run) -> list[str]:
     return lines
 
 
-def _stuck(run: Run) -> tuple[list[str], list[str]]:
-    """(limited, unavailable): a line for each heap of ready tasks that nobody can take."""
-    limited, unavailable = [], []
+def _unavailable(run: Run) -> list[str]:
+    """A line for each heap of ready tasks that nobody can take."""
+    unavailable = []
     for heap in list(run.queue.heaps):
         task = run.queue.first(heap)
         if task is None:
@@ -86,15 +87,10 @@ def _stuck(run: Run) -> tuple[list[str], list[str]]:
         names = [name for name in run.agents_for(heap) if name not in run.pauses.now.agents]
         if run.pauses.now.everything or (run.pauses.now.agents and not names):
             continue
-        resting = [name for name in names if run.agents.rests(name)]
-        for name in resting:
-            until, why = run.agents.cooldowns[name]
-            when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until))
-            limited.append(f"{name} is limited: {why} (next_run_at {when})")
-        if not resting and not any(run.agents.can_work(name) for name in names):
+        if not any(run.agents.rests(name) or run.agents.can_work(name) for name in names):
             reasons = [f"{name}: {run.agents.get(name).problem}" for name in names]
             unavailable.append(f"no agent for {task.id}: {'; '.join(reasons) or 'the project names none'}")
-    return limited, unavailable
+    return unavailable
 
 
 def _exit_code(run: Run, person: bool, limited: bool, unavailable: bool) -> int:

@@ -41,6 +41,7 @@ class Surroundings:
         self.signs = os.environ.get("ORKESTRA_SIGN") == "1"
         self.checkout = Checkout(self.project, self.git, self.branch)
         self.stay = os.environ.get("ORKESTRA_STAY", "0") == "1"
+        self.patient = self.stay or os.environ.get("ORKESTRA_WAIT", "1") == "1"  # for limits to end
         self.only = [name for name in re.split(r"[\s,]+", os.environ.get("ORKESTRA_ONLY", "")) if name]
         until = os.environ.get("ORKESTRA_UNTIL", "")
         self.until = moments.next_moment(until) if until else 0.0

@@ -22,6 +22,9 @@ class TaskState:
     detail: str = ""  # the evidence of it
     previous: int = 0  # the try whose diff is handed over after a conflict
     kept: str = ""  # commit from which finished work is resumed
+    author: str = ""  # the agent whose work that is
+    reviewers: list[str] = field(default_factory=list)  # that it waits for, since they are limited
+    missing: int = 0  # so many of them
     waits: str = ""  # what a person has to move out of the way first
     votes: list[dict[str, Any]] = field(default_factory=list)
     doer: str = ""  # the agent of the last claim, '' where finished work was only to be judged again
@@ -45,8 +48,8 @@ class TaskState:
 
     def _claimed(self, event: dict[str, Any]) -> None:
         if event.get("mode") != "resume":
-            self.kept = ""
-        self.waits = ""
+            self.kept, self.author = "", str(event.get("agent", ""))
+        self.waits, self.reviewers = "", []
         self.doer = "" if event.get("mode") == "resume" else str(event.get("agent", ""))
 
     def _based(self, event: dict[str, Any]) -> None:
@@ -106,6 +109,12 @@ class TaskState:
 
     def _kept_for_votes(self, event: dict[str, Any]) -> None:
         self.kept = str(event.get("commit", ""))
+
+    def _review_put_off(self, event: dict[str, Any]) -> None:
+        names, missing = event.get("reviewers"), event.get("missing")
+        self.kept = str(event.get("commit", ""))
+        self.reviewers = [str(name) for name in names] if isinstance(names, list) else []
+        self.missing = missing if isinstance(missing, int) and missing > 0 else 1
 
     def _vote_closed(self, event: dict[str, Any]) -> None:
         self.votes.append({key: event.get(key) for key in ("vote", "try", "decision", "patch_id")})

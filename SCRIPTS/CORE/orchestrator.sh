@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Summary: The supervisor of one project's run: holds the project, starts the store and the workers, ends in order.
-# Usage: orchestrator.sh start [--project P] [--workers N] [--only TASK]... [--until TIME] [--stay] [--anyway]
+# Usage: orchestrator.sh start [--project P] [--workers N] [--only TASK]... [--until TIME] [--stay] [--no-wait] [--anyway]
 #        orchestrator.sh once  [--project P | --all] [--workers N]    for cron: silent unless something needs a person
 #        orchestrator.sh stop  [--project P]                  ends the run that goes on, wherever it was started
 #        orchestrator.sh status [--project P] [--json] [--since TIME]
@@ -9,6 +9,7 @@
 #   --only TASK   nothing but this task and what it waits for (may be given again)
 #   --until TIME  begin nothing from then on (07:00, or an ISO time); what is under way is brought to its end
 #   --stay        wait for more when nothing is left to do
+#   --no-wait     where all that is left waits for a limit to end: leave with 75 and say when, as `once` does
 #   --quiet       no progress; the summary only when something needs a person
 #   --anyway      go on although the project's check fails on the branch before anything was done
 # Exit: 0 all done; 1 a task failed or needs a person; 16 another run holds the project; 64 65 69 73 75 78 as in the
@@ -24,7 +25,7 @@ readonly LOST_BASELINES=3 # so many jobs of the first check are lost, and the ru
 readonly DAY=86400        # seconds between two words of `once` about an environment that is not there
 readonly LOOK_ROUND=5     # seconds between two looks when nothing rings: a trap that came too late for `read` is run then
 
-ONLY=() UNTIL='' STAY='' ANYWAY='' QUIET=''
+ONLY=() UNTIL='' STAY='' WAIT=1 ANYWAY='' QUIET=''
 PROJECT='' WORKERS='' REMOTE=''
 STORE_PID='' MONITOR_PID='' COURIER_PID='' STOP_SIGNAL='' DRAINED='' INTERRUPTIBLE='' BELL=''
 # Workers by the number of their life, which the store rings with when the worker is gone.
@@ -45,6 +46,7 @@ run::parse() {
         shift
         ;;
       --stay) STAY=1 ;;
+      --no-wait) WAIT=0 ;;
       --anyway) ANYWAY=1 ;;
       --quiet) QUIET=1 ;;
       *) die "$EX_USAGE" "orchestrator.sh: unknown option '$1'" "see the head of $0" ;;
@@ -64,7 +66,7 @@ run::start() {
   trap hear::end EXIT
   [[ -z $WORKERS ]] || export ORKESTRA_WORKERS=$WORKERS
   ((ORKESTRA_WORKERS > 0 && ORKESTRA_WORKERS <= 256)) || die "$EX_USAGE" "--workers takes a number from 1 to 256"
-  export ORKESTRA_STAY=${STAY:-0} ORKESTRA_ONLY="${ONLY[*]}" ORKESTRA_UNTIL=$UNTIL
+  export ORKESTRA_STAY=${STAY:-0} ORKESTRA_WAIT=$WAIT ORKESTRA_ONLY="${ONLY[*]}" ORKESTRA_UNTIL=$UNTIL
   lock::hold_project
   [[ -n $LOCK_HELD ]] || run::held
   run::folders
@@ -281,8 +283,9 @@ run::paused() {
   die "$EX_FAILED" "the project $ORKESTRA_PROJECT_NAME is paused" "orkestra resume --project $ORKESTRA_PROJECT_NAME"
 }
 
-# Waits until the bell rings: a life that is over, a rest of a run that stays, or an empty line from run::told. A signal that comes after Bash has
-# looked for traps and before it sleeps is not heard until something else happens: that is no later than LOOK_ROUND.
+# Waits until the bell rings: a life that is over, a rest of a run that waits, what it waits for, or an empty line from
+# run::told. A signal that comes after Bash has looked for traps and before it sleeps is not heard until something else
+# happens: that is no later than LOOK_ROUND.
 run::listen() {
   local life='' status=0
   lock::keep_gc_out
@@ -290,6 +293,10 @@ run::listen() {
   ((status != 1)) || run::store_lost
   if [[ $life == rest ]]; then
     [[ -n $STOP_SIGNAL ]] || run::land_rest
+  elif [[ $life == told ]]; then
+    store::ask told
+    say "${STORE_REPLY[0]}"
+    log::write info "${STORE_REPLY[0]}"
   elif [[ -n $life && -n ${PID_OF[$life]:-} ]]; then
     run::bury "$life"
   fi

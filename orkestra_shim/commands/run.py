@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     help="Begin nothing from then on: 07:00, or an ISO time. What is under way is brought to its end.",
 )
 @click.option(
+    "--no-wait", is_flag=True, help="Leave with 75 where all that is left waits for a limit to end."
+)
+@click.option(
     "--anyway", is_flag=True, help="Go on although the project's check fails before anything was done."
 )
 def start(
@@ -32,6 +35,7 @@ def start(
     workers: int | None,
     only: tuple[str, ...],
     until: str | None,
+    no_wait: bool,
     anyway: bool,
 ) -> None:
     """Work through the queue until nothing is left to do."""
@@ -40,7 +44,7 @@ def start(
     now = session()
     found = now.find(wanted)
     arguments = ["start", "--project", str(found.path)]
-    arguments += ["--stay"] * stay + ["--anyway"] * anyway
+    arguments += ["--stay"] * stay + ["--no-wait"] * no_wait + ["--anyway"] * anyway
     arguments += ["--workers", str(workers)] if workers else []
     arguments += ["--until", until] if until else []
     for task in only:

@@ -167,9 +167,9 @@ def make(world: World, *tasks: dict[str, Any], **settings: Any) -> Project:
     return world.new("with-claude", list(tasks), **{"agents": ["claude"], **settings})
 
 
-def run(project: Project, code: int) -> str:
+def run(project: Project, code: int, *options: str) -> str:
     """`orkestra start`, its exit code, and records that hold; what it said."""
-    done = project.start("--workers", "2")
+    done = project.start("--workers", "2", *options)
     said = done.stdout + done.stderr
     assert done.returncode == code, said
     verified = project.verify()
@@ -406,21 +406,23 @@ def test_a_limit_is_no_attempt_and_is_remembered(world: World, model: Start, acc
         log_in(world)
     project = make(world, task("a", agent="auto", max_attempts=1))
     before = time.time()
-    said = run(project, 75)
+    said = run(project, 75, "--no-wait")
     found = re.search(r"next_run_at (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", said)
     assert found and "claude is limited" in said
     until = time.mktime(time.strptime(found[1], "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
     assert before + (60 if account == "key" else LATER - 1) <= until <= time.time() + LATER
     asked = len(stub.asked())
     assert asked == 1
-    assert "next_run_at " + found[1] in run(project, 75)
+    assert "next_run_at " + found[1] in run(project, 75, "--no-wait")
     assert len(stub.asked()) == asked
     assert project.statuses() == {"a": "pending"} and project.outcomes() == []
     assert not [event for event in events(project) if event["event"] == "attempt-failed"]
     # The time has come: nothing was lost, and the one attempt is still there.
-    log = project.path / "logs/execution/task-execution.log"
-    log.write_text(re.sub(r'"until":\d+', f'"until":{int(before) - 1}', log.read_text("utf-8")), "utf-8")
+    limits = world.home / "CONFIG" / "RUNTIME" / "limits.json"
+    soon = int(time.time()) + 3
+    limits.write_text(re.sub(r'"until": \d+', f'"until": {soon}', limits.read_text("utf-8")), "utf-8")
     run(project, 0)
+    assert time.time() >= soon
     assert project.decided() == {"a": "landed"} and project.file("a.txt") == "at last\n"
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -16,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from processes import below, wait_for
-from world import Project, World
+from world import RUN_BOUND, Project, World
 
 BARE = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LOGNAME": "somebody"}
 FAILS = {"id": "bad", "command": "echo went wrong; exit 4", "max_attempts": 1}
@@ -255,19 +257,43 @@ def test_as_many_at_once_as_is_reasonable_and_no_more(world: World) -> None:
     assert project.decided() == {"good": "landed"}
 
 
+def once_in_a_terminal(world: World, *arguments: str) -> tuple[int, str]:
+    """(exit code, what a person sees)."""
+    terminal, inside = pty.openpty()
+    try:
+        code = subprocess.run(
+            [str(world.root / "SCRIPTS" / "CORE" / "orchestrator.sh"), "once", *arguments],
+            env=world.env(),
+            stdin=subprocess.DEVNULL,
+            stdout=inside,
+            stderr=inside,
+            timeout=RUN_BOUND,
+            check=False,
+        ).returncode
+        os.close(inside)
+        shown = b""
+        with contextlib.suppress(OSError):  # how a terminal says that nobody writes any more
+            while part := os.read(terminal, 4096):
+                shown += part
+        return code, shown.decode()
+    finally:
+        os.close(terminal)
+
+
 def test_a_limited_agent_is_no_reason_to_mail(world: World) -> None:
     project = world.new("resting", [{"id": "a", "agent": "shell", "command": "echo a >a"}])
-    log = project.path / "logs" / "execution" / "task-execution.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    event = {
-        "at": "2026-01-01T00:00:00Z",
-        "event": "limited",
-        "agent": "shell",
-        "until": int(time.time()) + 600,
-    }
-    log.write_text(json.dumps(event | {"why": "come back later"}) + "\n")
+    now = int(time.time())
+    limit = {"model": None, "at": now, "until": now + 600, "why": "come back later"}
+    file = world.home / "CONFIG" / "RUNTIME" / "limits.json"
+    file.write_text(json.dumps({"version": 1, "limits": {"shell": [limit]}}))
     done = once(world, "--project", "resting")
     assert (done.returncode, done.stdout, done.stderr) == (75, "", "")
+    assert project.statuses() == {"a": "pending"}
+    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 600))
+    done = world.orkestra("start", "--no-wait", "--project", "resting")
+    assert done.returncode == 75 and f"shell is limited: come back later (next_run_at {when})" in done.stdout
+    code, shown = once_in_a_terminal(world, "--project", "resting")
+    assert code == 75 and f"shell is limited: come back later (next_run_at {when})" in shown
 
 
 def test_wrong_usage_is_said_with_its_code(world: World) -> None:

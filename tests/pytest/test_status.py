@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orkestra_shim import clock, journal, progress
+from orkestra_shim import clock, cooldowns, journal, progress
 from orkestra_shim.cli import main
+from orkestra_shim.cooldowns import Limit
 from orkestra_shim.errors import OrkestraError
 
 Capture = pytest.CaptureFixture[str]
@@ -200,13 +201,34 @@ def test_what_is_blocked_and_what_waits_for_an_edit(project: Path, capsys: Captu
     log(
         project,
         event("held", 5000, "fourth", paths="src/mine"),
-        event("limited", 5000, agent="x", until=10**10),
     )
     assert main(["status"]) == 0
     out = capsys.readouterr().out
     assert "blocked        second, third: first is failed" in out
     assert "waits for you  fourth: your edits in src/mine are not committed" in out
-    assert "limited        x until 2286-11-20 17:46" in out
+
+
+def test_what_is_limited_and_what_waits_for_it(project: Path, capsys: Capture) -> None:
+    runtime = Path(os.environ["ORKESTRA_HOME"]) / "CONFIG" / "RUNTIME"
+    soon = int(time.time()) + 3600
+    limits = [Limit("shell", None, soon - 60, soon, "come back"), Limit("codex", "o", soon - 60, soon)]
+    cooldowns.change(runtime, lambda _: limits)
+    log(project, event("review-put-off", 5000, "fourth", reviewers=["codex:o"], commit="", missing=1))
+    assert main(["status"]) == 0
+    out = capsys.readouterr().out
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(soon))
+    assert f"limited        shell until {when}: come back" in out
+    assert f"limited        codex:o until {when} (waits for its review: fourth)" in out
+    assert main(["status", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["limited"]["shell"] == {"until": soon, "why": "come back"}
+    assert {row["id"]: row.get("limited") for row in told["tasks"]}["fourth"] == ["codex:o"]
+    log(project, event("claimed", 5001, "fourth", mode="resume"))
+    assert main(["status"]) == 0
+    assert "its review" not in capsys.readouterr().out
+    (runtime / cooldowns.FILE).write_text("{")
+    assert main(["status"]) == 0
+    assert "limits.json: " in capsys.readouterr().out
 
 
 def a_run(project: Path, *now: str) -> None:

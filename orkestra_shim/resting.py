@@ -1,0 +1,121 @@
+"""What waits for accounts that are limited: tasks that no agent may do, and changes that none may review."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from . import queue
+from .cooldowns import Limit
+from .evidence import Result
+from .journal import at
+from .tasks import Task
+from .taskstate import TaskState
+
+if TYPE_CHECKING:
+    from .run import Run
+
+
+class Resting:
+    """Over a run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._reviews: set[str] = set()  # tasks whose change waits for its reviewers
+
+    def met(self, agent: str, result: Result, why: str, task: str) -> tuple[int, str]:
+        """A tool says that it is limited: every run knows it from now on. (epoch second, words for people)"""
+        until = self.run.agents.limit(agent, result.retry_at, why, result.of_model)
+        limit = self.run.agents.limited(agent)
+        name = limit.name if limit else agent
+        self.run.journal.append("limited", agent=agent, limited=name, until=until, why=why, task=task)
+        return until, f"{name} is limited until {_local(until)}: {why}"
+
+    # --- reviews -------------------------------------------------------------------------------------------
+
+    def put_off(self, task: Task) -> None:
+        """Its change waits for reviewers, as its state says: no agent gets it meanwhile."""
+        self._reviews.add(task.id)
+        self.run.queue.hold(task, queue.REVIEW)
+
+    def _put_off(self) -> Iterator[tuple[Task, TaskState]]:
+        """The changes that wait, and nothing but their reviewers is in their way."""
+        for name in sorted(self._reviews):
+            task, state = self.run.queue.get(name), self.run.state(name)
+            if not state.reviewers:
+                self._reviews.discard(name)
+                if task is not None:
+                    self.run.queue.hold(task, queue.REVIEW, False)
+            elif task is not None and (task.status, task.busy, task.waiting) == ("pending", queue.REVIEW, 0):
+                yield task, state
+
+    def _rests(self, state: TaskState) -> float:
+        """Seconds until so many of its reviewers as are missing may be asked."""
+        rests = sorted(self.run.agents.rests(name) for name in state.reviewers)
+        return rests[min(state.missing, len(rests)) - 1]
+
+    def reviewable(self) -> tuple[Task, str] | None:
+        """The first task whose change can be reviewed now, and who made it."""
+        found = [(task, state.author) for task, state in self._put_off() if not self._rests(state)]
+        return min(found, key=lambda one: one[0].key(), default=None)
+
+    # --- all of it -----------------------------------------------------------------------------------------
+
+    def left(self) -> float | None:
+        """Seconds until the first of what waits for a limit alone can be given out, or None."""
+        run = self.run
+        if run.pauses.now.everything:
+            return None
+        times = [self._rests(state) for _, state in self._put_off()]
+        for heap in list(run.queue.heaps):
+            if run.queue.first(heap) is not None:
+                times += [run.agents.rests(name) for name in self._able(heap)]
+        return min(times, default=None)
+
+    def _able(self, heap: str) -> list[str]:
+        """Who could do the tasks of a heap if it were not limited."""
+        run = self.run
+        names = [name for name in run.agents_for(heap) if name not in run.pauses.now.agents]
+        return [name for name in names if not run.agents.get(name).problem]
+
+    def limits(self) -> dict[Limit, list[str]]:
+        """What limits what is ready: by limit the tasks whose review it holds up."""
+        run = self.run
+        found: dict[Limit, list[str]] = {}
+        for heap in list(run.queue.heaps):
+            if run.queue.first(heap) is not None:
+                for name in self._able(heap):
+                    if limit := run.agents.limited(name):
+                        found.setdefault(limit, [])
+        for task, state in self._put_off():
+            for name in state.reviewers:
+                if limit := run.agents.limited(name):
+                    found.setdefault(limit, []).append(task.id)
+        return found
+
+    def lines(self) -> list[str]:
+        """A line for each of these, for people."""
+        return [
+            f"{_words(limit, reviews)} (next_run_at {at(limit.until)})"
+            for limit, reviews in self.limits().items()
+        ]
+
+    def told(self) -> str:
+        """The same in one line, with when the run goes on."""
+        limits = self.limits()
+        if not limits:
+            return ""
+        first = min(one.until for one in limits)
+        return f"waiting until {_local(first)}: {'; '.join(_words(*one) for one in limits.items())}"
+
+
+def _local(epoch: float) -> str:
+    """For people, the minute in which it has come."""
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(epoch + 59))
+
+
+def _words(limit: Limit, reviews: list[str]) -> str:
+    some = ", ".join(reviews[:5]) + (" ..." if len(reviews) > 5 else "")
+    waits = f"; its review of {some} waits" if reviews else ""
+    return f"{limit.name} is limited: {limit.why}{waits}"
