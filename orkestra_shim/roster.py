@@ -86,9 +86,8 @@ def state(asked: Agents, agent: Agent) -> dict[str, Any]:
     """{"state": works | rests | missing | not logged in | broken, "why", "until": epoch second or null}."""
     if agent.problem:
         return {"state": STATES.get(agent.code, "broken"), "why": agent.problem, "until": None}
-    if asked.rests(agent.name):
-        until, why = asked.cooldowns[agent.name]
-        return {"state": "rests", "why": why, "until": int(until)}
+    if limit := asked.limited(agent.name):
+        return {"state": "rests", "why": limit.why, "until": limit.until}
     return {"state": "works", "why": "", "until": None}
 
 
