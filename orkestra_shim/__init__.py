@@ -12,7 +12,8 @@ asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballot
 `voted` shows votes that were held; `blame` says whose work a line is (`spots`, `accounts`).
 
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
-`surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `pauses`, `journal`, `taskstate`,
+`surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `followups`,
+`pauses`, `journal`, `taskstate`,
 `ledger`, `resting`, `agents`, `resets`, `summary`. A try of a task is a `work`; it goes through `attempt`,
 `review` (`committee`, `ballots`, `votes`) and `landing` or `endings`, with `tickets`, `shares`, `prompts`,
 `evidence`. A login comes back if it is a `credential`; `freshness` says when it ends. What it costs goes

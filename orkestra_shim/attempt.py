@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import canonical, evidence, files, queue, tickets, wire
+from . import canonical, evidence, files, followups, queue, tickets, wire
 from .agents import login_hint
 from .endings import Endings
 from .errors import EX_DATA, EX_LIMITED, EX_LOGIN, EX_TIMEOUT, EX_UNAVAILABLE, OrkestraError
@@ -88,6 +88,7 @@ class Attempts:
             exit=code,
             seconds=wire.number(seconds),
             **run.meter.work(work, result, code, wire.number(seconds)),
+            **followups.look(run, work),
         )
         if limit:
             work.verdict = f"the agent {clean(limit).strip()[:_SAID]}"

@@ -44,7 +44,7 @@ class Board:
 def read(session: Session, found: Project) -> Board:
     """Reads everything anew. Raises OrkestraError 65 for a queue or a record that cannot be read."""
     git_dir = git_folder(found)
-    document = _queue(found)
+    document = queue_of(found)
     branch = _records(git_dir, found.branch)
     run = holder(git_dir)
     past = progress.read(found.path, whole=run is not None)
@@ -71,7 +71,8 @@ def checkout(found: Project) -> Checkout:
     return Checkout(found.path, Git(git_folder(found)), found.branch)
 
 
-def _queue(found: Project) -> queue.Document:
+def queue_of(found: Project) -> queue.Document:
+    """The project's queue as it is written."""
     data, name = checkout(found).read(queue.FILE)
     return queue.Document(jsonfile.decode(data, name), name)
 
@@ -150,6 +151,8 @@ def _row(
         "depends_on": raw.get("depends_on", []),
         "outcome": outcome["id"] if outcome else None,
     }
+    if status == "proposed" and raw.get("source"):
+        row["source"] = raw["source"]
     if raw["id"] in working and status == "pending":
         row |= {"state": "in_progress", "status": "in_progress", **working[raw["id"]]}
     return row

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +95,8 @@ def extend(found: Project, make: Callable[[list[Raw]], list[Raw]], dry_run: bool
     _edit(found, change)
 
 
-def accept(found: Project, names: Sequence[str]) -> None:
-    """Makes proposed tasks some that run, all of them or none."""
+def accept(found: Project, names: Sequence[str], shown: Mapping[str, Raw]) -> None:
+    """Makes proposed tasks some that run, all of them or none: as they were `shown` to the person."""
 
     def change(top: Raw) -> str:
         tasks = {raw["id"]: raw for raw in top["tasks"]}
@@ -106,6 +106,9 @@ def accept(found: Project, names: Sequence[str]) -> None:
                 raise OrkestraError(
                     EX_USAGE, f"{printable(name)} is not a proposal: it is {raw.get('status', 'pending')}"
                 )
+            if raw != shown.get(name):
+                why = f"nothing is accepted: {printable(name)} has been changed meanwhile"
+                raise OrkestraError(EX_USAGE, why, "look at it again")
             raw["status"] = "pending"
         return ""
 

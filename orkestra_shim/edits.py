@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from . import files
+from . import files, jsonfile
 from .errors import OrkestraError
 from .queue import Document, Queue
 from .tasks import Task
@@ -12,6 +13,8 @@ from .watch import QueueFile
 
 if TYPE_CHECKING:
     from .run import Run
+
+_TRIES = 5  # somebody saves the queue just then: taken in, and once more
 
 
 class Edits:
@@ -38,6 +41,28 @@ class Edits:
             self.problem = error.message
             self.run.say("warning", f"an edit of the queue is not taken in: {error.message}")
             files.write_plain(self._problem_file, error.message + "\n")
+
+    def extend(self, more: Callable[[list[Task]], list[dict[str, Any]]]) -> bool:
+        """Append the tasks that `more` gives for those that are there to the queue and its file.
+
+        False when that is not possible now: the checkout is on another branch, a person's edit has to be
+        mended first, or somebody saves again and again. Raises 73, and what `more` raises.
+        """
+        run = self.run
+        for _ in range(_TRIES):
+            self.take_in(now=True)
+            if self.problem or not run.here.checkout.on_branch():
+                return False
+            new = more(run.queue.tasks)
+            if not new:
+                return True
+            # The file as it stands: it may say of a task in a worker's hands what is not taken in yet.
+            top = jsonfile.read(self.file.path)
+            if self.file.put(jsonfile.dump({**top, "tasks": [*top["tasks"], *new]})):
+                self.file.forget()
+                self.take_in(now=True)
+                return True
+        return False
 
     def look_again(self) -> None:
         """A task left a worker's hands: what had to wait for that is taken in at the next look."""

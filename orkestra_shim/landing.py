@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from . import canonical, files, jsonfile, proposals, queue, records, votes, wire
+from . import canonical, files, followups, jsonfile, proposals, queue, records, votes, wire
 from .endings import Endings
 from .errors import EX_INTERNAL, OrkestraError
 from .run import Run
@@ -165,7 +165,8 @@ class Landings:
         run.here.sync_branch()
         for outcome in run.ledger.settle(name, head):
             kind = "landed" if outcome["decision"] == "landed" else "recorded"
-            run.event(kind, outcome["task"], durable=True, outcome=outcome["id"], head=head)
+            told = {"outcome": outcome["id"], "head": head, "decision": outcome["decision"]}
+            run.event(kind, outcome["task"], durable=True, **told)
             task = run.queue.get(outcome["task"])
             if task is not None:
                 status = records.STATUS[outcome["decision"]]
@@ -182,6 +183,7 @@ class Landings:
         """
         run = self.run
         run.sync()
+        followups.propose(run)
         if run.project.land == "pr":  # the branch gets what is merged, and nothing else
             return ("none",)
         run.edits.take_in(now=True)

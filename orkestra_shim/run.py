@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import files, journal, moments, pauses, project, queue, records, watch
+from . import files, followups, journal, moments, pauses, project, queue, records, watch
 from .agents import Agents
 from .edits import Edits
 from .errors import EX_DATA, OrkestraError
@@ -48,6 +48,7 @@ class Run:
         self.attempts_folder = files.make_below(here.project, "logs", "execution", "attempts")
         self.states: dict[str, TaskState] = {}
         self._proposed: dict[str, TaskState] = {}
+        self.owed: set[str] = set()  # tasks whose follow-ups are to be proposed
         self.drafted = 0  # how often an outcome without a change was decided
         self._apart: set[int] = set()  # numbers that may come onto the branch after higher ones
         self._replay()
@@ -88,6 +89,7 @@ class Run:
                 self.sync()
             self.edits.take_in(now=True)
             self._look_at_pauses()
+            followups.propose(self)
 
     def drop(self, name: str, status: str, reason: str) -> None:
         """A person decided over a task in a worker's hands: the worker is told, and lands nothing of it."""
@@ -112,7 +114,8 @@ class Run:
         task = self.queue.get(str(outcome.get("task")))
         if task is None or records.is_reopened(task.raw, outcome):
             return
-        self.event("recorded", task.id, durable=True, outcome=outcome["id"], head=self.branch.head)
+        told = {"outcome": outcome["id"], "head": self.branch.head, "decision": outcome.get("decision")}
+        self.event("recorded", task.id, durable=True, **told)
         status, reason = records.status_of(task.raw, self.branch.by_task[task.id])
         if task.status == "in_progress" and not self.works[task.id].done:
             self.drop(task.id, status, reason)
@@ -131,6 +134,8 @@ class Run:
     def _apply(self, name: str, event: dict[str, Any]) -> None:
         state = self.state(name)
         state.apply(event)
+        if state.owed:
+            self.owed.add(name)
         self.drafted += event["event"] == "outcome-drafted"
         if event["event"] == "proposed":
             numbers = [event["outcome"], *event["riders"]]
@@ -165,9 +170,8 @@ class Run:
         outcome = self.branch.by_task.get(task.id)
         state = self.states.get(task.id)
         if state and state.proposal and self.is_on_branch(str(state.proposal["outcome"])):
-            self.event(
-                "recorded", task.id, durable=True, outcome=state.proposal["outcome"], head=self.branch.head
-            )
+            merged = {"outcome": state.proposal["outcome"], "head": self.branch.head, "decision": "landed"}
+            self.event("recorded", task.id, durable=True, **merged)
         open_draft = state.draft if state and not self._is_recorded(task.id, state) else None
         if state and (state.proposal or (open_draft and "id" in open_draft)):
             if told := state.waiting(task.raw):
@@ -180,7 +184,8 @@ class Run:
             return records.decided(task.raw, open_draft)
         status = records.status_of(task.raw, outcome)
         if state and status[0] == "completed":
-            self.states[task.id] = TaskState(tries=state.tries, proposals=state.proposals)
+            self.states[task.id] = state = state.completed(outcome)
+            self.owed |= {task.id} if state.owed else set()
             self._proposed.pop(task.id, None)
         return status
 

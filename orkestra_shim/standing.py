@@ -41,6 +41,7 @@ def lines(now: Session, seen: Board) -> list[str]:
         *([f"paused: {seen.pauses.words()} (orkestra resume)"] if seen.pauses else []),
         f"{len(seen.rows)} tasks: {counts}" if counts else "no tasks yet: orkestra task add TITLE",
         *(task_line(row, 0) for row in rows if row["state"] in ("needs_human", "failed")),
+        *_proposals(seen),
         *_held(seen),
         *_blocked(seen),
         *_limited(seen),
@@ -87,6 +88,13 @@ def _worker(row: dict[str, Any]) -> str:
     if gone > usual:
         return f"{text}; longer than usual: {past}"
     return f"{text}; about {clock.length(usual - gone)} left: {past}"
+
+
+def _proposals(seen: Board) -> list[str]:
+    names = [row["id"] for row in seen.rows.values() if row["state"] == "proposed"]
+    more = f" and {len(names) - 6} more" if len(names) > 6 else ""
+    look = "orkestra task show TASK, then: orkestra task accept TASK, or cancel"
+    return [f"proposed       {', '.join(names[:6])}{more} ({look})"] if names else []
 
 
 def _held(seen: Board) -> list[str]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from . import graph
 from .errors import EX_FAILED, EX_LIMITED, EX_OK, EX_UNAVAILABLE
+from .followups import is_found
 
 if TYPE_CHECKING:
     from .run import Run
@@ -19,7 +20,7 @@ def summary(run: Run) -> tuple[int, str]:
     unavailable = _unavailable(run)
     unpushed = run.remote.lines()
     blocked = _blocked(run)
-    lines = [_counts(run), *_unfinished(run), *blocked, *waiting, *unpushed, *_left(run)]
+    lines = [_counts(run), *_unfinished(run), *_found(run), *blocked, *waiting, *unpushed, *_left(run)]
     if run.edits.problem:
         lines.append(f"the edited queue is not taken in: {run.edits.problem}")
     text = "\n".join([*lines, *dict.fromkeys(limited), *dict.fromkeys(unavailable)])
@@ -38,6 +39,13 @@ def _unfinished(run: Run) -> list[str]:
         for task in run.queue.tasks
         if task.status in ("failed", "needs_human")
     ]
+
+
+def _found(run: Run) -> list[str]:
+    """What agents have found to be done and nobody has accepted yet."""
+    names = [task.id for task in run.queue.tasks if task.status == "proposed" and is_found(task.raw)]
+    look = "orkestra task show TASK, then: orkestra task accept TASK, or cancel"
+    return [f"found on the way: {_some(names)} ({look})"] if names else []
 
 
 def _waiting(run: Run) -> list[str]:

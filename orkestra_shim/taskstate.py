@@ -34,6 +34,8 @@ class TaskState:
     retried: int = 0  # how often a person had put the task back to work when that was decided
     proposal: dict[str, Any] | None = None  # a change that waits for the merge of its pull request
     proposals: int = 0  # all that there ever were: each has a branch of its own
+    found: tuple[int, str] | None = None  # the try that left follow-ups last, and its agent
+    owed: list[tuple[int, str]] = field(default_factory=list)  # completed ones whose follow-ups are to come
 
     def apply(self, event: dict[str, Any]) -> None:
         """Take in one event about this task. Unknown events are passed over."""
@@ -63,6 +65,8 @@ class TaskState:
 
     def _worked(self, event: dict[str, Any]) -> None:
         self.losses = self.died = 0
+        if isinstance(left := event.get("follow_ups"), int):
+            self.found = (int(event.get("try", 0)), str(event.get("agent"))) if left else None
         self._spent(event)
 
     def _balloted(self, event: dict[str, Any]) -> None:
@@ -91,7 +95,15 @@ class TaskState:
     def _attempt_failed(self, event: dict[str, Any]) -> None:
         self.failures += 1
         self.kept, self.previous, self.at_work = "", 0, ""
+        self.found = None
         self._told(event)
+
+    def _follow_ups(self, event: dict[str, Any]) -> None:
+        done = event.get("try")
+        self.owed = [one for one in self.owed if one[0] != done]
+        self.found = None if self.found and self.found[0] == done else self.found
+
+    _follow_ups_refused = _follow_ups
 
     def _revision(self, event: dict[str, Any]) -> None:
         self.revisions += 1
@@ -122,13 +134,17 @@ class TaskState:
     def _outcome_drafted(self, event: dict[str, Any]) -> None:
         self.at_work = ""
         self.draft, self.retried = event.get("draft"), int(event.get("retried", 0))
+        if self.draft and self.draft.get("decision") == "answered":
+            self.owe()
 
     def stale(self, raw: dict[str, Any]) -> bool:
         """Whether a person has put the task back to work since it was decided."""
         return self.draft is not None and self.retried < int(raw.get("retried", 0))
 
     def _proposed(self, event: dict[str, Any]) -> None:
+        found = self.found
         self._settle(event)
+        self.found = found
         self.proposals += 1
         self.proposal = {key: event.get(key) for key in ("outcome", "commit", "branch", "riders")}
 
@@ -165,9 +181,29 @@ class TaskState:
         return None if found is None or records.is_reopened(raw, {"id": found[2]}) else found
 
     def _settle(self, event: dict[str, Any]) -> None:
-        self.__init__(tries=self.tries, proposals=self.proposals)  # type: ignore[misc]
+        self.__init__(tries=self.tries, proposals=self.proposals, owed=self.owed)  # type: ignore[misc]
 
-    _landed = _recorded = _reopened = _settle
+    _reopened = _settle
+
+    def owe(self) -> None:
+        """It is completed: what was found on the way is to be proposed."""
+        self.owed += [self.found] if self.found else []
+        self.found = None
+
+    def _landed(self, event: dict[str, Any]) -> None:
+        self.owe()
+        self._settle(event)
+
+    def _recorded(self, event: dict[str, Any]) -> None:
+        if event.get("decision") == "landed":
+            self.owe()
+        self._settle(event)
+
+    def completed(self, outcome: dict[str, Any] | None) -> TaskState:
+        """The same once the branch holds this outcome, of which the log may not tell."""
+        if outcome and outcome.get("decision") == "landed" and outcome.get("attempt") == self.tries:
+            self.owe()
+        return TaskState(tries=self.tries, proposals=self.proposals, owed=self.owed)
 
 
 def proposal_reason(proposal: dict[str, Any]) -> str:

@@ -49,6 +49,8 @@ def task_line(row: dict[str, Any], width: int) -> str:
         more = " (waits for " + ", ".join(row["waits_for"]) + ")"
     elif row["reason"]:
         more = f" ({row['reason'].splitlines()[0][:160]})"
+    elif row.get("source"):
+        more = f" ({row['source']})"
     elif row["state"] == "in_progress":
         more = f" ({row.get('worker', '')}, try {row.get('try', 1)})"
     return f"{row['state']:<11}  {row['id']:<{width}}  {' '.join(row['title'].split())}{more}"

@@ -159,12 +159,29 @@ def _say_history(details: dict[str, Any]) -> None:
 @task.command()
 @click.argument("names", metavar="TASK...", nargs=-1, required=True)
 @with_project
-def accept(names: tuple[str, ...], wanted: str | None) -> None:
-    """Let proposed tasks run, all of them or none."""
-    from orkestra_shim import editing
+@click.option("--yes", is_flag=True, help="What they execute has been looked at; do not ask.")
+def accept(names: tuple[str, ...], wanted: str | None, yes: bool) -> None:
+    """Let proposed tasks run, all of them or none. What they would execute is shown and asked about."""
+    from orkestra_shim import board, editing
 
     found = session().find(wanted)
-    editing.accept(found, names)
+    shown = {task.id: dict(task.raw) for task in board.queue_of(found).tasks if task.id in names}
+    executes = [
+        (name, key)
+        for name, raw in shown.items()
+        for key in ("command", "check")
+        if raw.get("status") == "proposed" and str(raw.get(key) or "").strip()
+    ]
+    for name, key in executes:
+        say(f"{name} was proposed with this {key} ({shown[name].get('source') or 'by somebody'}):")
+        for line in str(shown[name][key]).splitlines():
+            say(f"    {line}")
+    if executes and not yes:
+        if not is_terminal():
+            why = "nothing is accepted: look at what would be executed"
+            raise OrkestraError(EX_USAGE, why, "then do the same with --yes")
+        click.confirm("Shall it be executed?", abort=True)
+    editing.accept(found, names, shown)
     for name in names:
         say(f"{name} is accepted; orkestra start works on it")
 

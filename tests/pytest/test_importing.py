@@ -249,7 +249,7 @@ def test_what_gives_power_is_a_proposal(file: Path, capsys: Capture, column: str
     assert [raw["status"] for raw in tasks(file).values()] == ["pending", "proposed", "proposed"]
     assert main(["task", "accept", "strong", "plain"]) == 64
     assert [raw["status"] for raw in tasks(file).values()] == ["pending", "proposed", "proposed"]
-    assert main(["task", "accept", "strong", "other"]) == 0
+    assert main(["task", "accept", "strong", "other", *["--yes"] * (column in ("command", "check"))]) == 0
     assert {raw["status"] for raw in tasks(file).values()} == {"pending"}
 
 

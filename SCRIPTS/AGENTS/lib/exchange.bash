@@ -4,8 +4,9 @@
 use AGENTS/fresh SAFETY/redact
 
 readonly EXCHANGE_LIMIT=$((16 * 1024 * 1024))
-# What an adapter may leave: the result, or the tool's raw output for the adapter's .jq program.
-readonly EXCHANGE_RESULTS=(result.json output.json output.stderr output.exit)
+# What an adapter may leave: the result, or the tool's raw output for the adapter's .jq program. The agent itself may
+# leave tasks that it came upon.
+readonly EXCHANGE_RESULTS=(result.json output.json output.stderr output.exit follow-ups.json)
 
 # exchange::fill TICKET EXCHANGE: the ticket's files into the empty EXCHANGE; there is a prompt in any case.
 exchange::fill() {

@@ -1,0 +1,169 @@
+"""Follow-ups: tasks that an agent came upon while it did another, left in follow-ups.json for a person.
+
+They become proposals once the work in which they were found is completed; of an attempt that failed nothing
+is kept. schemas/follow-ups.schema.json says what the file may hold. What stands there is an agent's: it is
+read like a stranger's file (`importing`), all of it or nothing, and nothing of it runs before a person
+accepts it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import files, jsonfile
+from .errors import EX_DATA, OrkestraError
+from .importing import Import
+from .incoming import Foreign, Item, Place, a_list, a_text, an_object
+from .tasks import Task, name_problem
+
+if TYPE_CHECKING:
+    from .run import Run
+    from .work import Work
+
+FILE = "follow-ups.json"
+FOUND_BY = "found by "  # how the source of such a task begins
+MOST_BYTES = 256 << 10
+MOST = 20  # of one piece of work
+MOST_OPEN = 500  # that wait for a person in one queue
+MOST_LISTED = 100  # entries of a list
+LONGEST = {"title": 200, "description": 20_000, "command": 4_000, "check": 4_000, "domain": 100}
+_FIELDS = ("priority", "agent", "domain", "command", "check", "timeout", "allow_empty")
+_PATHS = ("inputs", "allow_paths")
+Raw = dict[str, Any]
+
+
+def look(run: Run, work: Work) -> dict[str, Any]:
+    """What an agent left, told by the event of its work: how many; nothing when there is no file.
+
+    A file that cannot be taken is told of in the log, and is as if it were not there.
+    """
+    try:
+        left = _read(run, work.task.id, work.number, work.agent)
+        if left is None:
+            return {}
+        _plan(left, run.queue.tasks, ())
+    except OrkestraError as error:
+        _refuse(run, work.task.id, work.number, error)
+        return {}
+    return {"follow_ups": len(left.items)}
+
+
+def propose(run: Run) -> None:
+    """Add what is due to the queue. What cannot be added now (the queue is being mended) stays due."""
+    for name in sorted(run.owed):
+        for number, agent in run.state(name).owed:
+            try:
+                left = _read(run, name, number, agent)
+                ids = [] if left is None else _add(run, left)
+            except OrkestraError as error:
+                if error.code != EX_DATA:
+                    raise
+                _refuse(run, name, number, error)
+                continue
+            if ids is not None:
+                run.event("follow-ups", name, number, durable=True, ids=ids)
+    run.owed = {name for name in run.owed if run.state(name).owed}
+
+
+def _refuse(run: Run, name: str, number: int, error: OrkestraError) -> None:
+    run.event("follow-ups-refused", name, number, why=run.redact(error.message)[:600])
+    run.say("warning", f"the follow-ups of {name}, try {number}, are not taken: {error.message}")
+
+
+def _add(run: Run, left: Import) -> list[str] | None:
+    made: list[str] = []
+
+    def more(tasks: list[Task]) -> list[Raw]:
+        new = _plan(left, tasks, run.branch.by_task)
+        waiting = sum(task.status == "proposed" and is_found(task.raw) for task in tasks)
+        if waiting + len(new) > MOST_OPEN:
+            raise OrkestraError(EX_DATA, f"{waiting} follow-ups wait for a person already")
+        made[:] = [raw["id"] for raw in new]
+        return new
+
+    return made if run.edits.extend(more) else None
+
+
+def is_found(raw: Raw) -> bool:
+    """Whether an agent proposed this task."""
+    return str(raw.get("source") or "").startswith(FOUND_BY)
+
+
+def _plan(left: Import, tasks: list[Task], once: Any) -> list[Raw]:
+    """The tasks to add to those that are there; `once` are ids that records name.
+
+    No task depends on one that is to come, so only those that it names itself are looked at with it.
+    """
+    named = {name for item in left.items for name, _ in (*item.needs, *item.after)}
+    beside = [
+        task.raw
+        for task in tasks
+        if task.id in named or str(task.raw.get("source") or "").startswith(left.file.short)
+    ]
+    # What these depend on in turn cannot lead back to a new task.
+    bare: list[Raw] = [{key: raw[key] for key in ("id", "source") if key in raw} for raw in beside]
+    new = left.plan(bare, [*(task.id for task in tasks), *once]).new
+    for raw in new:
+        raw["status"] = "proposed"
+    return new
+
+
+# --- the file -----------------------------------------------------------------------------------------------
+
+
+class _Left(Foreign):
+    """A file that an agent left, with its text as it may be kept."""
+
+    def __init__(self, text: str, who: str) -> None:
+        self.name, self.short, self.text, self.is_json = FILE, who, text, False
+
+
+def _read(run: Run, name: str, number: int, agent: str) -> Import | None:
+    """What a try left; None when it left nothing. Raises 65 with the place of what is wrong."""
+    data = files.read_bounded(run.attempts_folder / name / str(number) / FILE, MOST_BYTES + 1)
+    if data is None:
+        return None
+    if len(data) > MOST_BYTES:
+        raise OrkestraError(EX_DATA, f"{FILE} has more than {MOST_BYTES >> 10} KiB")
+    text = run.redact(jsonfile.decode(data, FILE))
+    file = _Left(text, f"{FOUND_BY}{agent} at {name}, try {number}")
+    top = an_object(file, file.json(), ())
+    tasks = a_list(file, top.get("tasks"), ("tasks",))
+    if len(tasks) > MOST:
+        raise file.error(("tasks", MOST), f"{len(tasks)} tasks, and {MOST} are the most")
+    return Import(file, [_item(file, one, index) for index, one in enumerate(tasks)], "follow-ups")
+
+
+def _item(file: Foreign, value: object, index: int) -> Item:
+    place: Place = ("tasks", index)
+    raw = an_object(file, value, place)
+    texts = {key: a_text(file, raw, key, place) for key in ("id", *LONGEST)}
+    for key, longest in LONGEST.items():
+        if len(texts[key]) > longest:
+            raise file.error((*place, key), f"{key} has more than {longest} characters")
+    if texts["id"] and (problem := name_problem(texts["id"])):
+        raise file.error((*place, "id"), f"id: {problem}")
+    fields = {key: raw[key] for key in _FIELDS if raw.get(key) not in (None, "")}
+    fields |= {key: named for key in _PATHS if (named := [one for one, _ in _listed(file, raw, key, place)])}
+    return Item(
+        place,
+        key=str(index + 1),
+        title=texts["title"],
+        names=tuple(dict.fromkeys(one for one in (texts["id"], texts["title"]) if one)),
+        wish=texts["id"],
+        description=texts["description"],
+        needs=_listed(file, raw, "depends_on", place),
+        after=_listed(file, raw, "prefer_after", place),
+        fields=fields,
+    )
+
+
+def _listed(file: Foreign, raw: Raw, key: str, place: Place) -> list[tuple[str, Place]]:
+    """The texts of a list, each with its place."""
+    found = a_list(file, raw.get(key), (*place, key))
+    if len(found) > MOST_LISTED:
+        raise file.error((*place, key), f"{key} has more than {MOST_LISTED} entries")
+    for at, one in enumerate(found):
+        if not isinstance(one, str):
+            raise file.error((*place, key, at), f"{key} must be a list of strings")
+    return [(one, (*place, key, at)) for at, one in enumerate(found)]
