@@ -39,6 +39,7 @@ class Agent:
     keys: list[str] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)  # variables that say where the model is
     credentials: list[str] = field(default_factory=list)
+    sessions: list[str] = field(default_factory=list)  # where in HOME its tool keeps a session
     binary: str = ""
     read: list[str] = field(default_factory=list)
     problem: str = ""
@@ -152,6 +153,7 @@ class Agents:
         agent.addresses = _strings(told.get("base_url_env"))
         agent.credentials = _strings(told.get("credentials"))
         agent.login = _strings(told.get("login"))
+        agent.sessions = _strings(told.get("sessions"))
         agent.binary = "/bin/bash" if agent.kind == "shell" else ""
 
     def _extract(self, agent: Agent, name: str) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import canonical, evidence, files, followups, queue, tickets, wire
+from . import canonical, evidence, files, followups, queue, resuming, tickets, wire
 from .agents import login_hint
 from .endings import Endings
 from .errors import EX_DATA, EX_LIMITED, EX_LOGIN, EX_TIMEOUT, EX_UNAVAILABLE, OrkestraError
@@ -33,21 +33,21 @@ class Attempts:
         run, here = self.run, self.run.here
         state = run.state(task.id)
         kept = here.git.commit(state.kept) if state.kept else None
-        mode = "resume" if kept else "fresh"
         if kept and state.author:  # who made it does not vote on it, whoever could go on with the task now
             agent = state.author
         start = 0 if kept or state.previous else int(task.raw.get("from_attempt", 0))
-        if start:
-            mode, kept = "from", here.git.commit(f"refs/orkestra/attempts/{task.id}/{start}")
         number = state.tries + 1
         place = Place(here.runtime / worker, here.workspaces / worker, here.project)
-        work = Work(task, number, agent, run.try_folder(task.id, number), place, start=start)
+        work = Work(task, number, agent, run.try_folder(task.id, number), place, first=number, start=start)
         try:
             tickets.for_task(run, work)
         except OrkestraError:
             run.queue.hold(task, queue.IN_HAND)
             raise
         run.queue.hold(task, queue.REVIEW, False)
+        mode = "resume" if kept else "fresh"
+        if work.start:
+            mode, kept = "from", here.git.commit(f"refs/orkestra/attempts/{task.id}/{work.start}")
         run.event("claimed", task.id, number, agent=agent, worker=worker, mode=mode)
         run.works[task.id] = work
         run.queue.hold(task, queue.IN_HAND)
@@ -80,6 +80,8 @@ class Attempts:
         folders = [work.folder, *([Path(exchange)] if exchange else [])]
         result = evidence.read_result(folders, run.agents.get(work.agent).extract, code)
         code = code if limit else result.exit_over(code)
+        if work.session and not limit and _did_not_begin(result, code):
+            return self._afresh(work, run.redact(clean(result.error or result.problem).strip())[:_SAID])
         run.event(
             "worked",
             work.task.id,
@@ -101,6 +103,14 @@ class Attempts:
             return self._unavailable(work, code, said)
         work.verdict = _fault(work, code, said)
         return ("failed", work.verdict) if work.verdict else ("done",)
+
+    def _afresh(self, work: Work, why: str) -> Reply:
+        """Its session cannot be gone on with: the same try once more, without it."""
+        run = self.run
+        run.event("session-dropped", work.task.id, work.number, why=why)
+        resuming.forget(run.here.git.git_dir, work.task.id)
+        tickets.for_task(run, work)
+        return ("afresh",)
 
     def _limited(self, work: Work, result: Result, why: str) -> Reply:
         until, told = self.run.resting.met(work.agent, result, why, task=work.task.id)
@@ -173,6 +183,13 @@ class Attempts:
             )
             return self.endings.person(work, why)
         return ("pass",)
+
+
+def _did_not_begin(result: Result, code: int) -> bool:
+    """Whether it failed before a model was asked for anything."""
+    known = (EX_LIMITED, EX_UNAVAILABLE, EX_LOGIN, EX_TIMEOUT)
+    failed = (code != 0 or bool(result.error)) and code not in known
+    return failed and not (result.usage and result.usage.total) and not result.usd_micros
 
 
 def _fault(work: Work, code: int, said: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import evidence, queue, votes, wire
+from . import evidence, queue, resuming, votes, wire
 from .run import Run
 from .tasks import DEFAULT_ATTEMPTS
 from .text import clean
@@ -40,6 +40,8 @@ class Endings:
         run, state = self.run, self.run.state(work.task.id)
         why = self._reason(work.verdict or why) or "no reason was given"
         detail = run.redact(work.detail or _log_tail(work))
+        if not _is_to_be_mended(work):
+            resuming.forget(run.here.git.git_dir, work.task.id)
         run.event("attempt-failed", work.task.id, work.number, durable=True, why=why, detail=detail)
         most = work.task.raw.get("max_attempts", DEFAULT_ATTEMPTS)
         if state.failures >= most:
@@ -53,6 +55,7 @@ class Endings:
         """What landed meanwhile does not go with this; not an attempt, but not for ever either."""
         run, state = self.run, self.run.state(work.task.id)
         why = self._reason(why)
+        resuming.forget(run.here.git.git_dir, work.task.id)
         run.event("conflict", work.task.id, work.number, why=why, detail=run.redact(_log_tail(work)))
         if state.conflicts >= CONFLICTS:
             return self.person(work, f"{state.conflicts} times {why}")
@@ -134,6 +137,8 @@ class Endings:
         retried = {"retried": int(work.task.raw.get("retried", 0))}
         run.event("outcome-drafted", work.task.id, work.number, durable=True, draft=draft, **retried)
         status = {"answered": "completed"}.get(decision, decision)
+        if status == "completed":
+            resuming.forget(run.here.git.git_dir, work.task.id)
         run.queue.set_status(work.task, status, "" if status == "completed" else why)
         run.queue.hold(work.task, queue.FOR_PERSON, False)
         run.queue.hold(work.task, queue.IN_HAND, False)
@@ -167,6 +172,11 @@ def _deciding(held: dict[str, dict[str, Any]], change: dict[str, Any] | None) ->
         if vote["decision"] == "approve" and change and vote["subject"]["patch_id"] == change["patch_id"]:
             return vote
     return held[max(held, key=lambda name: int(name.split("-")[1]))] if held else None
+
+
+def _is_to_be_mended(work: Work) -> bool:
+    """Whether the agent did its work and that was found wanting by the check or a gate."""
+    return any(item["exit"] != 0 for item in work.evidence) or any(not gate["passed"] for gate in work.gates)
 
 
 def _log_tail(work: Work) -> str:

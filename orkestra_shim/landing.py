@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from . import canonical, files, followups, jsonfile, proposals, queue, records, votes, wire
+from . import canonical, files, followups, jsonfile, proposals, queue, records, resuming, votes, wire
 from .endings import Endings
 from .errors import EX_INTERNAL, OrkestraError
 from .run import Run
@@ -158,6 +158,7 @@ class Landings:
             raise OrkestraError(EX_INTERNAL, f"{name[:40]!r} was not being recorded")
         self._settle(name, wire.object_id(head))
         work.done = True
+        resuming.forget(self.run.here.git.git_dir, work.task.id)
         return ()
 
     def _settle(self, name: str, head: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import files, processes, unlanded
+from . import files, processes, staleness, unlanded
 from .errors import EX_FAILED, OrkestraError
 from .leftover import OBJECT, Leftover, given
 from .place import Holder, Place
@@ -36,6 +36,7 @@ def find_held(place: Place) -> list[Leftover]:
         *_landings(place),
         *unlanded.find(place),
         *_precious(place),
+        *staleness.find(place),
     ]
 
 

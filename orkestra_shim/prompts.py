@@ -71,6 +71,19 @@ def for_task(
     )
 
 
+def for_resumed(task: Task, feedback: str, check: str, folder: Path) -> str:
+    """What an agent is told whose session goes on: what is new since, and nothing else."""
+    return render(
+        "resume.md.j2",
+        id=task.id,
+        title=task.title,
+        feedback=feedback,
+        check=check,
+        folder=folder,
+        note=str(task.raw.get("note") or ""),
+    )
+
+
 def for_review(task: Task, evidence: list[dict[str, Any]], diff: bytes) -> str:
     """What a reviewer is asked about a change; a long diff is cut, and the prompt says so."""
     return render(

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import files, shares, tickets, wire
+from . import files, resuming, shares, tickets, wire
 from .attempt import Attempts
 from .endings import Endings
 from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
@@ -45,6 +45,7 @@ class Server(Loop):
         super().__init__(folder)
         self.run = run
         self.endings = Endings(run)
+        resuming.sweep(run)
         self.review = review = Review(run, self.endings)
         self.attempts = Attempts(run, review, self.endings)
         self.landings = Landings(run, self.endings)

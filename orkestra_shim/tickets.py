@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import agentname, committee, files, freshness, prompts, shares
+from . import agentname, committee, files, freshness, prompts, resuming, shares
 from .agents import Agent
 from .plumbing import DIFF
 from .tasks import DEFAULT_TIMEOUT
@@ -31,6 +31,7 @@ def for_task(run: Run, work: Work) -> None:
     """Write the ticket of a try, and its prompt into the folder of the try. Raises 73."""
     raw = work.task.raw
     check = check_of(run, work)
+    resuming.choose(run, work)
     exchange = _task_exchange(run, work, check)
     plain = {
         "task": work.task.id,
@@ -39,14 +40,18 @@ def for_task(run: Run, work: Work) -> None:
         "check": check,
         "check-timeout": str(run.project.check_timeout),
         "title": work.task.title,
+        "session": work.session,
+        "session-stamp": resuming.stamp(run, work),
     }
     lists = {
         "allow-paths": raw.get("allow_paths") or [],
         "inputs": raw.get("inputs") or [],
         "binds": shares.triples(work.place, run.project.share),
+        "sessions": run.agents.get(work.agent).sessions,
     }
     _write(run, work.place, run.agents.get(work.agent), plain, lists, exchange)
-    files.write_plain(work.folder / "prompt.md", exchange["prompt.md"], 0o644)
+    told = exchange["resume.md" if work.session else "prompt.md"]
+    files.write_plain(work.folder / "prompt.md", told, 0o644)
 
 
 def check_of(run: Run, work: Work) -> str:
@@ -69,6 +74,9 @@ def _task_exchange(run: Run, work: Work, check: str) -> Exchange:
     }
     if run.agents.get(work.agent).kind == "shell":
         exchange["command"] = task.command
+    if work.session:
+        resumed = prompts.for_resumed(task, feedback, check, work.place.workspace / "tree")
+        exchange["resume.md"] = run.redact(resumed)
     if feedback:
         exchange["feedback.md"] = run.redact(feedback)
     if previous is not None:

@@ -38,6 +38,8 @@ class Work:
     vote: dict[str, Any] | None = None
     outcome: str = ""
     recording: bool = False
+    first: int = 0  # its number when it was given out: a revision goes on with another in the same tree
+    session: str = ""  # the tool's session that it goes on with
     start: int = 0  # the attempt whose kept work the agent begins from
     handed: int = 0  # the attempt whose patch the agent gets, since it does not go with the branch any more
     dropped: tuple[str, str] | None = None  # (status, reason) that a person gave the task meanwhile

@@ -4,7 +4,8 @@
 #        spawn.sh ballot VIEW TICKET OUT WORKSPACE
 #
 # work: the agent works in WORKSPACE/tree on what TICKET says; ATTEMPT (the folder of this attempt) gets output.log and
-# what the adapter leaves: result.json, or the tool's raw output.json, output.stderr and output.exit.
+# what the adapter leaves: result.json, or the tool's raw output.json, output.stderr and output.exit. Where TICKET names a
+# session of the tool that is kept, it goes on with that, and is told no more than what is new (exchange/resume.md).
 # ballot: the agent looks at VIEW, which it cannot write, without logs/ and .git; OUT gets the same files.
 #
 # The agent sees the system, its tree, a fresh HOME with its own credentials in it, and ORKESTRA_ATTEMPT_DIR (made from
@@ -17,7 +18,7 @@
 # verdict: that is read from its output (the adapter's .jq program) and from the tree.
 # shellcheck source=../CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
-use log process SAFETY/limits AGENTS/fresh AGENTS/ticket AGENTS/credentials AGENTS/exchange AGENTS/sight
+use log process SAFETY/limits AGENTS/fresh AGENTS/ticket AGENTS/credentials AGENTS/exchange AGENTS/sight AGENTS/sessions
 
 SPAWN_WORKSPACE='' SPAWN_FOLDERS=() SPAWN_HOME='' SPAWN_EXCHANGE='' SPAWN_PRIVATE='' SPAWN_PLACE='' SPAWN_OUT=''
 SPAWN_VERB='' SPAWN_CODE=0
@@ -70,6 +71,7 @@ spawn::run() {
   exchange::fill "$ticket" "$SPAWN_EXCHANGE"
   spawn::binary
   credentials::bring_in "$SPAWN_HOME" "$SPAWN_PRIVATE/credentials"
+  [[ $SPAWN_VERB != work ]] || sessions::bring_in "$SPAWN_HOME"
   spawn::environment "$SPAWN_PRIVATE/env"
   credentials::watch "$SPAWN_HOME" "$SPAWN_PRIVATE/credentials"
   spawn::start "$cwd"
@@ -77,12 +79,22 @@ spawn::run() {
   trap '' TERM INT HUP
   credentials::take_back "$SPAWN_HOME" "$SPAWN_PRIVATE/credentials"
   exchange::collect "$SPAWN_EXCHANGE" "$SPAWN_OUT"
+  [[ $SPAWN_VERB != work ]] || spawn::session
   if [[ -n $LIMITS_LOST ]]; then
     printf '%s\t%s\n' "$LIMITS_BEGUN" "$LIMITS_LOST"
   elif [[ -n $LIMITS_REASON && $SPAWN_CODE != 143 ]]; then
     printf '%s\n' "$LIMITS_REASON"
   fi
   exit "$SPAWN_CODE"
+}
+
+# Whether it may be gone on with is decided by whoever reads what the tool said; of one that had to be ended it may not.
+spawn::session() {
+  if [[ -n $LIMITS_LOST$LIMITS_REASON || $SPAWN_CODE == "$EX_TIMEOUT" ]]; then
+    sessions::forget
+  else
+    sessions::keep "$SPAWN_HOME" "$SPAWN_PRIVATE"
+  fi
 }
 
 # HOME holds credentials, and what the tool printed may: neither outlives this process.
@@ -118,17 +130,20 @@ spawn::environment() {
     printf '%s\0' "ORKESTRA_ATTEMPT_DIR=$SPAWN_EXCHANGE" "ORKESTRA_BINARY=${TICKET[binary]:-}" \
       "ORKESTRA_TASK=${TICKET[task]:-}" "ORKESTRA_TRY=${TICKET[try]:-}" "ORKESTRA_AGENT=${TICKET[agent]:-}" \
       "ORKESTRA_TIMEOUT=${TICKET[timeout]}"
+    [[ -z ${TICKET[session]:-} ]] || printf '%s\0' "ORKESTRA_SESSION=${TICKET[session]}"
   } >"$1"
 }
 
 # spawn::start CWD: the agent's life. SPAWN_CODE is how it ended, in the words of the adapter contract.
 spawn::start() {
+  local prompt=$SPAWN_EXCHANGE/prompt.md
+  [[ -z ${TICKET[session]:-} ]] || prompt=$SPAWN_EXCHANGE/resume.md
   sight::adapter
   # Our umask is for what holds keys; the agent's files are ordinary ones.
   umask 022
   limits::run SPAWN_CODE "$SPAWN_WORKSPACE" "$SPAWN_OUT/output.log" "${SPAWN_FOLDERS[@]}" "$SPAWN_HOME" "$SPAWN_EXCHANGE" \
     -- "${TICKET[timeout]}" "${SIGHT[@]}" --rw "$SPAWN_EXCHANGE" --home "$SPAWN_HOME" --chdir "$1" --net \
-    --env "$SPAWN_PRIVATE/env" --stdin "$SPAWN_EXCHANGE/prompt.md" -- "${TICKET[adapter]}" "$SPAWN_VERB"
+    --env "$SPAWN_PRIVATE/env" --stdin "$prompt" -- "${TICKET[adapter]}" "$SPAWN_VERB"
   umask 077
   spawn::verdict "$LIMITS_TOOK"
 }

@@ -140,6 +140,9 @@ worker::keep_workspace() {
       mkdir -p -- "$ATTEMPT"
       worker::workspace measure "$ATTEMPT" "$base" "$TREE"
       worker::workspace keep "$task" "$try" "$base" "$TREE" "$OWN"
+      worker::settle "$task" "$try" kept
+    else
+      worker::settle "$task" "$try" nothing
     fi
   else
     log::write warn "$task: what attempt $try left cannot be taken; it is moved aside in $WORKSPACE"
@@ -156,7 +159,15 @@ worker::keep() {
   [[ -n $PATCH_ID ]] || worker::workspace measure "$ATTEMPT" "$BASE" "$TREE"
   worker::workspace keep "$TASK" "$TRY" "$BASE" "$TREE" "$OWN"
   KEPT=$RESULT
+  worker::settle "$TASK" "$TRY" kept
   worker::disowns
+}
+
+# worker::settle TASK TRY kept|nothing: whether the tree that goes with the tool's session, if one is kept, is kept, too
+# (orkestra_shim/resuming.py).
+worker::settle() {
+  local folder=$ORKESTRA_GIT_DIR/orkestra/sessions/$1
+  [[ ! -d $folder ]] || printf '%s %s\n' "$2" "$3" >"$folder/settled"
 }
 
 # For whoever looks from outside (`orkestra status`): what this worker is at, and since when.
@@ -309,6 +320,11 @@ stage::work() {
       fi
       ;;
     failed) worker::fail "${verdict[1]}" ;;
+    afresh)
+      worker::tell 'its session cannot be gone on with: it begins afresh'
+      TREE='' OWN=-
+      NEXT=work
+      ;;
     *) # limited, unavailable: not an attempt; the store has put the task back
       worker::let_go
       worker::tell "waits: ${verdict[2]:-${verdict[1]}}"
@@ -325,7 +341,12 @@ worker::let_go() {
     return
   fi
   worker::base_tree
-  if [[ $TREE != "$BASE_TREE" || $OWN != - ]]; then worker::keep; else worker::disowns; fi
+  if [[ $TREE != "$BASE_TREE" || $OWN != - ]]; then
+    worker::keep
+  else
+    worker::settle "$TASK" "$TRY" nothing
+    worker::disowns
+  fi
 }
 
 stage::taken() {

@@ -52,7 +52,7 @@ def rule(pattern: str, *turns: dict[str, Any]) -> dict[str, Any]:
 def works(task: str, *turns: dict[str, Any], told: str = "") -> dict[str, Any]:
     """What the model does on a task; told: only when the prompt gives this as what was wrong before."""
     told = f".*Why the last try was not taken.*{told}" if told else ""
-    return rule(f"You work alone and unattended.*The task `{task}`{told}", *turns)
+    return rule(f"The task `{task}`{told}", *turns)
 
 
 def judges(task: str, *turns: dict[str, Any], shown: str = "") -> dict[str, Any]:

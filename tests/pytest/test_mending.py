@@ -534,3 +534,13 @@ def test_a_home_that_cannot_be_read_is_no_reason_to_fail(place: Path) -> None:
     (Path(os.environ["ORKESTRA_HOME"]) / "CONFIG").mkdir()
     (Path(os.environ["ORKESTRA_HOME"]) / "CONFIG" / "settings.env").write_text("NONSENSE=1\n")
     assert doctor.left_behind() == []
+
+
+def test_a_session_of_a_task_that_is_over(here: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["task", "add", "One", "--id", "one"]) == 0
+    assert main(["task", "add", "Two", "--id", "two"]) == 0
+    for name in ("one", "two", "gone"):
+        (here.git_dir / "orkestra" / "sessions" / name / "home").mkdir(parents=True)
+    assert main(["task", "cancel", "one"]) == 0
+    mended(here, capsys, "a tool's session is kept for one, with which nobody goes on", 2)
+    assert [one.name for one in (here.git_dir / "orkestra" / "sessions").iterdir()] == ["two"]

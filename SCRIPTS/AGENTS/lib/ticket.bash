@@ -9,15 +9,17 @@
 #   binds        MODE SRC DEST ...       workspace.share: MODE is ro or rw
 #   tool-read    PATH ...                what the tool needs to see, read-only
 #   binary       PATH                    the tool itself; without this file the adapter is asked (probe)
+#   sessions     PATTERN ...             where in HOME the tool keeps its session (sessions.bash)
+#   session      ID                      the session to go on with, if any; session-stamp is kept with what it leaves
 
 # shellcheck disable=SC2034  # read by spawn.sh
 declare -gA TICKET=()
-declare -ga TICKET_ENV=() TICKET_CREDENTIALS=() TICKET_STALE=() TICKET_READ=()
+declare -ga TICKET_ENV=() TICKET_CREDENTIALS=() TICKET_STALE=() TICKET_READ=() TICKET_SESSIONS=()
 
 ticket::read() {
   local folder=$1 name value
   [[ -d $folder ]] || die "$EX_USAGE" "no ticket: $folder"
-  for name in adapter timeout task try agent base-mode binary; do
+  for name in adapter timeout task try agent base-mode binary session session-stamp; do
     [[ -f $folder/$name ]] || continue
     value=$(<"$folder/$name")
     TICKET[$name]=$value
@@ -31,6 +33,7 @@ ticket::read() {
   ticket::_list TICKET_CREDENTIALS "$folder/credentials"
   ticket::_list TICKET_STALE "$folder/stale"
   ticket::_list TICKET_READ "$folder/tool-read"
+  ticket::_list TICKET_SESSIONS "$folder/sessions"
   ((${#TICKET_CREDENTIALS[@]} % 2 == 0)) || die "$EX_DATA" "$folder/credentials: expected pairs"
 }
 

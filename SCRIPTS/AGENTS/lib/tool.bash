@@ -110,7 +110,8 @@ tool::_stopped() {
 
 # tool::run VAR COMMAND...: runs the tool with our stdin. Its stdout goes to the file $ORKESTRA_ATTEMPT_DIR/stream, and
 # from there to ours as it comes: into a pipe some tools do not write to the end (claude loses the last part of 5 MB).
-# Its stderr is kept in output.stderr and shown when it has ended. VAR gets its exit status. TERM is passed on to it.
+# Its stderr is kept in output.stderr and shown when it has ended. VAR gets its exit status. TERM is passed on to it, and
+# what it has said so far is kept as well: its session may be gone on with.
 # A tool that would go on trying for minutes is ended as soon as its stderr has a line that matches TOOL_GIVES_UP.
 tool::run() {
   local _var=$1 _stream=$ORKESTRA_ATTEMPT_DIR/stream _tail _code
@@ -126,7 +127,6 @@ tool::run() {
   wait "$_tail" || : # the tool's own status is what counts
   cat -- "$ORKESTRA_ATTEMPT_DIR/output.stderr" >&2
   printf '%s\n' "$_code" >"$ORKESTRA_ATTEMPT_DIR/output.exit"
-  [[ -z $PROCESS_STOPPING ]] || exit 143
   printf -v "$_var" '%s' "$_code"
 }
 
@@ -148,6 +148,7 @@ tool::keep() {
 
 # tool::leave CODE PATTERN: ends the adapter after the tool ended with CODE; a result is a kept line that matches.
 tool::leave() {
+  [[ -z $PROCESS_STOPPING ]] || exit 143
   (($1 == 0)) || exit "$EX_FAILED"
   grep -qaE -- "$2" "$ORKESTRA_ATTEMPT_DIR/output.json" || exit "$EX_DATA"
 }
