@@ -8,7 +8,19 @@ import sys
 import click
 
 from orkestra_shim import __version__
-from orkestra_shim.commands import agents, blame, cron, projects, proof, run, settings, task, undo, vote
+from orkestra_shim.commands import (
+    agents,
+    blame,
+    cron,
+    projects,
+    proof,
+    report,
+    run,
+    settings,
+    task,
+    undo,
+    vote,
+)
 from orkestra_shim.errors import (
     EX_CANNOT_WRITE,
     EX_FAILED,
@@ -45,7 +57,19 @@ for command in (
     undo.undo,
     vote.vote,
     blame.blame,
-    agents.agents,
+from orkestra_shim.commands import (
+    agents,
+    blame,
+    cron,
+    projects,
+    proof,
+    report,
+    run,
+    settings,
+    task,
+    undo,
+    vote,
+)
     cron.cron,
     settings.config,
     proof.demo,

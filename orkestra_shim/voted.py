@@ -194,16 +194,16 @@ def _count(vote: Record) -> Iterator[str]:
     tally = vote["tally"]
     base = {"cast": "of yes and no", "present": "of all ballots", "members": "of all members"}
     yield printable(
-        f"  {vote['rule']} {base.get(vote['of'], vote['of'])}: {_votes(tally['yes'])} yes, "
-        f"{_votes(tally['no'])} no, {_votes(tally['abstain'])} abstain; the base is {_votes(tally['base'])}: "
+        f"  {vote['rule']} {base.get(vote['of'], vote['of'])}: {weight(tally['yes'])} yes, "
+        f"{weight(tally['no'])} no, {weight(tally['abstain'])} abstain; the base is {weight(tally['base'])}: "
         f"{'passes' if tally['adopted'] else 'does not pass'}"
     )
     if tally["yes"] == tally["no"]:
         yield "  a tie, which does not pass"
     met = "met" if tally["quorum_met"] else "not met"
     yield f"  quorum {tally['quorum']} of {tally['members']}: {tally['present']} voted, {met}"
-    weights = {name: weight for name, weight in vote["weights"].items() if weight != 1000}
-    shown = ", ".join(f"{name} {_votes(weight)}" for name, weight in weights.items())
+    weights = {name: number for name, number in vote["weights"].items() if number != 1000}
+    shown = ", ".join(f"{name} {weight(number)}" for name, number in weights.items())
     yield printable(f"  weights: {shown}, the others 1" if weights else "  weights: one vote each")
     differs = recount(vote)
     yield printable(
@@ -213,6 +213,6 @@ def _count(vote: Record) -> Iterator[str]:
     )
 
 
-def _votes(weight: int) -> str:
-    """A weight in votes: 1000 is one."""
-    return f"{weight // 1000}" if weight % 1000 == 0 else f"{weight / 1000:g}"
+def weight(thousandths: int) -> str:
+    """A weight in votes, for people."""
+    return f"{thousandths // 1000}" if thousandths % 1000 == 0 else f"{thousandths / 1000:g}"

@@ -10,6 +10,8 @@ flock	util-linux	bats e2e
 npm	npm	pytest bats e2e
 crontab	cron	e2e
 ip	iproute2	e2e
+chromium	chromium	e2e
+chromedriver	chromium-driver	e2e
 munged	munge	e2e
 slurmctld	slurmctld	e2e
 slurmd	slurmd	e2e
