@@ -9,8 +9,8 @@ what `doctor --fix` lists: each `leftover` in a project (`leftovers`, `unlanded`
 `processes`), and what is `abandoned`.
 `undo` reads and writes the records for `CORE/undo.sh`. `tally` counts any vote (`counting`, `irv`; `deciding`
 asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballotfiles`), told by `tallied`.
-`voted` shows votes that were held; `blame` says whose work a line is (`spots`, `accounts`). `report` is all of
-it as a page (`timeline`, `drawing`).
+`voted` shows votes that were held; `blame` says whose work a line is (`spots`, `accounts`). `report` is all
+of it as a page (`timeline`, `drawing`).
 
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
 `surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `followups`,

@@ -99,7 +99,7 @@ class _Reader:
 
     def _step(self, task: str, at: float, kind: str, event: dict[str, Any]) -> None:
         attempt, stage, since = self._open[task]
-        attempt.stages.append(Stage(stage, since, max(since, at)))
+        _add(attempt, stage, since, at)
         if kind == "revision":
             attempt.end = "sent back"
             number = event.get("try")
@@ -113,8 +113,14 @@ class _Reader:
         if task in self._open:
             attempt, stage, since = self._open.pop(task)
             if how:
-                attempt.stages.append(Stage(stage, since, max(since, at)))
+                _add(attempt, stage, since, at)
             attempt.end = how
+
+
+def _add(attempt: Attempt, kind: str, since: float, at: float) -> None:
+    """A stage that took no second is left out, but for an attempt's first."""
+    if at > since or all(one.kind == "waiting" for one in attempt.stages):
+        attempt.stages.append(Stage(kind, since, max(since, at)))
 
 
 def read(events: Iterable[dict[str, Any]], before: dict[str, list[str]]) -> list[Attempt]:
