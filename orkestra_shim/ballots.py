@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import agentname, canonical, evidence, files, wire
 from .committee import valid_ballot
 from .errors import EX_DATA, EX_LIMITED, EX_LOGIN, EX_TIMEOUT, EX_UNAVAILABLE
+from .evidence import Result
 from .journal import now
 
 REASON_LIMIT = 4000  # characters
@@ -26,29 +28,46 @@ _AGENT_EXITS = {
 }
 
 
+@dataclass
+class Asked:
+    """What came of asking members: `turned` are those whose tool did not work, by member with its exit."""
+
+    cast: list[dict[str, Any]] = field(default_factory=list)
+    absent: list[dict[str, str]] = field(default_factory=list)
+    turned: dict[str, tuple[int, Result]] = field(default_factory=dict)
+
+
 def read(
-    folder: Path, vote: dict[str, Any], redact: Callable[[str], str], extracts: Mapping[str, Path | None]
-) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """(ballots, absent) of an open vote, from folder/ballots.tsv and what agents left in folders of theirs.
+    folder: Path,
+    entries: list[dict[str, Any]],
+    redact: Callable[[str], str],
+    extracts: Mapping[str, Path | None],
+) -> Asked:
+    """The ballots of these members, from folder/ballots.tsv and what agents left in folders of theirs.
 
     `extracts`: {agent: the jq program that reads its raw output}.
     """
     rows = _rows(files.read_bounded(folder / "ballots.tsv", 4 << 20) or b"")
-    cast: list[dict[str, Any]] = []
-    absent: list[dict[str, str]] = []
-    for entry in vote["electorate"]:
+    asked = Asked()
+    for entry in entries:
         member = entry["member"]
         ballot: dict[str, Any] | str = "gave no ballot"
         if member in rows and entry["kind"] == "program":
             ballot = _of_program(*rows[member])
         elif member in rows:
-            ballot = _of_agent(folder / agentname.folder(member), *rows[member], extracts.get(member))
+            place, (code, text) = folder / agentname.folder(member), rows[member]
+            result = evidence.read_result([place / "out", place], extracts.get(member), code)
+            # The text says why it was ended: then it has not judged, whatever it says itself.
+            code = code if text else result.exit_over(code)
+            ballot = _of_agent(result, code, text)
+            if code in (EX_LIMITED, EX_LOGIN, EX_UNAVAILABLE):
+                asked.turned[member] = code, result
         if isinstance(ballot, str):
-            absent.append({"member": member, "why": redact(ballot)[:REASON_LIMIT]})
+            asked.absent.append({"member": member, "why": redact(ballot)[:REASON_LIMIT]})
         else:
             ballot["reason"] = redact(ballot["reason"])[:REASON_LIMIT]
-            cast.append({"member": member, **ballot, "cast_at": now()})
-    return cast, absent
+            asked.cast.append({"member": member, **ballot, "cast_at": now()})
+    return asked
 
 
 def exits(folder: Path) -> dict[str, int]:
@@ -73,10 +92,7 @@ def _of_program(code: int, text: str) -> dict[str, Any] | str:
     return {"choice": choice, "reason": text.strip(), "confidence": 100}
 
 
-def _of_agent(folder: Path, code: int, text: str, extract: Path | None) -> dict[str, Any] | str:
-    result = evidence.read_result([folder / "out", folder], extract, code)
-    # The text says why it was ended: then it has not judged, whatever it says itself.
-    code = code if text else result.exit_over(code)
+def _of_agent(result: Result, code: int, text: str) -> dict[str, Any] | str:
     if code != 0:
         name = _AGENT_EXITS.get(code, f"exit {code}")
         return f"{name}: {(text or result.error).strip()[:300]}".rstrip(": ")

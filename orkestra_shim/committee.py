@@ -40,6 +40,32 @@ def electorate(question: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def stand_in(question: dict[str, Any]) -> dict[str, Any] | None:
+    """The member that is called into a vote that goes on; input and output as stand-in.jq says."""
+    result: dict[str, Any] | None = jq.run(_program("stand-in.jq"), question)
+    return result
+
+
+def seat(vote: dict[str, Any], entry: dict[str, Any]) -> None:
+    """Call one more member into an open vote."""
+    vote["electorate"] = [*vote["electorate"], entry]
+    vote["weights"] = {**vote["weights"], entry["member"]: 1000}
+    _set_quorum(vote)
+
+
+def unseat(vote: dict[str, Any], member: str, why: str, by: str = "") -> None:
+    """A member that gave no ballot leaves an open vote, which goes on without it or with `by`."""
+    vote["electorate"] = [entry for entry in vote["electorate"] if entry["member"] != member]
+    vote["weights"] = {name: weight for name, weight in vote["weights"].items() if name != member}
+    vote["replaced"] = [*vote.get("replaced", []), {"member": member, "why": why, "by": by or None}]
+    _set_quorum(vote)
+
+
+def _set_quorum(vote: dict[str, Any]) -> None:
+    heads = [entry for entry in vote["electorate"] if entry["kind"] != "program"] or vote["electorate"]
+    vote["quorum"] = max(1, -(-len(heads) * 6 // 10))
+
+
 def decide(vote: dict[str, Any]) -> dict[str, Any]:
     """Tally, decision, why and reviewed_by of a vote record, as review.jq counts."""
     result: dict[str, Any] = jq.run(_program("review.jq"), vote)

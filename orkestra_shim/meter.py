@@ -53,7 +53,9 @@ class Meter:
         if work.vote is None:
             return
         run, folder, sum_up = self.run, work.folder / votes.FOLDER / work.vote["id"], Total()
+        sum_up.add_cost(work.vote.get("cost", {}))
         asked = [entry["member"] for entry in work.vote["electorate"] if entry["kind"] == "ai"]
+        asked = [member for member in asked if member in work.asked]
         exits = ballots.exits(folder) if asked else {}
         for member in asked:
             place, agent = folder / agentname.folder(member), run.agents.get(member)

@@ -28,9 +28,10 @@ class Resting:
         """A tool says that it is limited: every run knows it from now on. (epoch second, words for people)"""
         until = self.run.agents.limit(agent, result.retry_at, why, result.of_model)
         limit = self.run.agents.limited(agent)
-        name = limit.name if limit else agent
-        self.run.journal.append("limited", agent=agent, limited=name, until=until, why=why, task=task)
-        return until, f"{name} is limited until {_local(until)}: {why}"
+        self.run.journal.append(
+            "limited", agent=agent, limited=limit.name if limit else agent, until=until, why=why, task=task
+        )
+        return until, words(limit) if limit else why
 
     # --- reviews -------------------------------------------------------------------------------------------
 
@@ -39,7 +40,7 @@ class Resting:
         self._reviews.add(task.id)
         self.run.queue.hold(task, queue.REVIEW)
 
-    def _put_off(self) -> Iterator[tuple[Task, TaskState]]:
+    def waiting(self) -> Iterator[tuple[Task, TaskState]]:
         """The changes that wait, and nothing but their reviewers is in their way."""
         for name in sorted(self._reviews):
             task, state = self.run.queue.get(name), self.run.state(name)
@@ -57,7 +58,7 @@ class Resting:
 
     def reviewable(self) -> tuple[Task, str] | None:
         """The first task whose change can be reviewed now, and who made it."""
-        found = [(task, state.author) for task, state in self._put_off() if not self._rests(state)]
+        found = [(task, state.author) for task, state in self.waiting() if not self._rests(state)]
         return min(found, key=lambda one: one[0].key(), default=None)
 
     # --- all of it -----------------------------------------------------------------------------------------
@@ -67,7 +68,7 @@ class Resting:
         run = self.run
         if run.pauses.now.everything:
             return None
-        times = [self._rests(state) for _, state in self._put_off()]
+        times = [self._rests(state) for _, state in self.waiting()]
         for heap in list(run.queue.heaps):
             if run.queue.first(heap) is not None:
                 times += [run.agents.rests(name) for name in self._able(heap)]
@@ -88,7 +89,7 @@ class Resting:
                 for name in self._able(heap):
                     if limit := run.agents.limited(name):
                         found.setdefault(limit, [])
-        for task, state in self._put_off():
+        for task, state in self.waiting():
             for name in state.reviewers:
                 if limit := run.agents.limited(name):
                     found.setdefault(limit, []).append(task.id)
@@ -113,6 +114,11 @@ class Resting:
 def _local(epoch: float) -> str:
     """For people, the minute in which it has come."""
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(epoch + 59))
+
+
+def words(limit: Limit) -> str:
+    """What is limited, until when and why."""
+    return f"{limit.name} is limited until {_local(limit.until)}: {limit.why}"
 
 
 def _words(limit: Limit, reviews: list[str]) -> str:

@@ -1,4 +1,7 @@
-"""The vote on an attempt: who is asked, what they get to see, and what follows from their ballots."""
+"""The vote on an attempt: who is asked, what they get to see, and what follows from their ballots.
+
+A change that nobody may judge now, since its reviewers' accounts are limited, is kept until they may.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,9 @@ from typing import Any
 from . import ballots, canonical, committee, files, tickets, votes, wire
 from .agents import Agent
 from .endings import Endings
-from .errors import EX_INTERNAL, OrkestraError
+from .errors import EX_INTERNAL, EX_LIMITED, EX_LOGIN, OrkestraError
+from .evidence import Result
+from .resting import words
 from .run import Run
 from .work import Reply, Work
 
@@ -27,26 +32,36 @@ class Review:
     # --- who votes -----------------------------------------------------------------------------------------
 
     def electorate(self, work: Work) -> dict[str, Any]:
-        """Members, recused, quorum and weights for this attempt, as electorate.jq says."""
-        diff = files.read_bounded(work.folder / "diff.patch", _DIFF_LIMIT) or b""
-        return committee.electorate(
-            {
-                "author": self._author(work),
-                "reviewers": self.run.project.reviewers,
-                "agents": [_member(agent) for agent in self._able()],
-                "programs": list(committee.PROGRAMS),
-                "changed_lines": committee.changed_lines(diff),
-                "marked": any(gate["marked"] for gate in work.gates),
-            }
-        )
+        """Members, recused, quorum, weights, or what the vote has to wait for, as electorate.jq says."""
+        return committee.electorate(self._question(work, [self._member(agent) for agent in self._able()]))
 
     def can_pass_marked(self, work: Work) -> bool:
-        """Whether somebody votes who may pass a change of what judges it: no program, another family."""
-        family = self.run.agents.get(work.agent).family
+        """Whether somebody may vote who may pass a change of what judges it: no program, another family.
+
+        One that rests may, once it does not.
+        """
+        author = self._author(work)
+        agents = [{**self._member(agent), "limited": False} for agent in self._able()]
         return any(
-            entry["kind"] != "program" and entry["family"] != family
-            for entry in self.electorate(work)["electorate"]
+            entry["kind"] != "program" and entry["family"] != author["family"]
+            for entry in committee.electorate(self._question(work, agents))["electorate"]
         )
+
+    def _question(self, work: Work, agents: list[dict[str, Any]]) -> dict[str, Any]:
+        diff = files.read_bounded(work.folder / "diff.patch", _DIFF_LIMIT) or b""
+        return {
+            "author": {**self._author(work), "model": self.run.agents.get(work.agent).model},
+            "reviewers": self.run.project.reviewers,
+            "agents": agents,
+            "programs": list(committee.PROGRAMS),
+            "changed_lines": committee.changed_lines(diff),
+            "marked": any(gate["marked"] for gate in work.gates),
+        }
+
+    def _member(self, agent: Agent) -> dict[str, Any]:
+        told = {"member": agent.name, "family": agent.family, "kind": agent.kind}
+        told |= {"model": agent.model} if agent.model else {}
+        return {**told, "limited": True} if self.run.agents.rests(agent.name) else told
 
     def _author(self, work: Work) -> dict[str, str]:
         return {"member": work.agent, "family": self.run.agents.get(work.agent).family}
@@ -78,20 +93,23 @@ class Review:
         stands = votes.standing(self.run, work.task.id, patch_id)
         if stands:
             return "stands", stands
-        work.vote = vote = self._opened(work)
+        chosen = self.electorate(work)
+        if chosen["waiting"]:
+            return self._waits(work, chosen["waiting"])
+        work.vote = vote = self._opened(work, chosen)
+        work.cast, work.absent, work.second = [], [], ""
         self.programs_alone = all(entry["kind"] == "program" for entry in vote["electorate"])
         self.run.event("vote-opened", work.task.id, work.number, vote=vote["id"])
         folder = files.make_below(work.folder, votes.FOLDER, vote["id"])
-        members = [self._called(work, folder, entry, diff) for entry in vote["electorate"]]
-        files.write_plain(folder / "electorate", tickets.nul(members))
+        self._call(work, folder, vote["electorate"], diff)
         return "vote", vote["id"], str(folder)
 
-    def _opened(self, work: Work) -> dict[str, Any]:
+    def _opened(self, work: Work, chosen: dict[str, Any]) -> dict[str, Any]:
         return committee.open_vote(
             self.run.ledger.draw_vote(),
             work.task.id,
             work.task.title,
-            self.electorate(work),
+            chosen,
             self._author(work),
             1 + self.run.state(work.task.id).revisions,
             self.run.project.rule,
@@ -99,6 +117,17 @@ class Review:
             work.evidence,
             work.gates,
         )
+
+    def _call(self, work: Work, folder: Path, entries: list[dict[str, Any]], diff: bytes) -> None:
+        """These members are asked next; those that rest are absent."""
+        resting = {one["member"]: self.run.agents.limited(one["member"]) for one in entries}
+        work.absent += [
+            {"member": name, "why": words(limit)} for name, limit in resting.items() if limit is not None
+        ]
+        asked = [entry for entry in entries if resting[entry["member"]] is None]
+        work.asked = [entry["member"] for entry in asked]
+        lines = [self._called(work, folder, entry, diff) for entry in asked]
+        files.write_plain(folder / "electorate", tickets.nul(lines))
 
     def _called(self, work: Work, folder: Path, entry: dict[str, Any], diff: bytes) -> str:
         """A line of the electorate for Bash: member, kind, and its program or ticket."""
@@ -113,23 +142,121 @@ class Review:
         """Count the ballots of the open vote."""
         if work.vote is None or work.vote["id"] != name:
             raise OrkestraError(EX_INTERNAL, f"the vote {name[:40]!r} is not open")
-        run, folder = self.run, work.folder / votes.FOLDER / name
-        agents = [entry["member"] for entry in work.vote["electorate"] if entry["kind"] != "program"]
-        extracts = {member: run.agents.get(member).extract for member in agents}
-        cast, absent = ballots.read(folder, work.vote, run.redact, extracts)
+        run, vote, folder = self.run, work.vote, work.folder / votes.FOLDER / name
+        entries = [entry for entry in vote["electorate"] if entry["member"] in work.asked]
+        extracts = {one["member"]: run.agents.get(one["member"]).extract for one in entries if _is_agent(one)}
+        asked = ballots.read(folder, entries, run.redact, extracts)
         shutil.rmtree(work.place.folder / tickets.BALLOTS, ignore_errors=True)
-        vote = run.redact.deep(committee.close_vote(work.vote, cast, absent))
-        work.vote = None
+        work.cast += asked.cast
+        work.absent += [self._told(work, one, asked.turned.get(one["member"])) for one in asked.absent]
+        for entry in entries:
+            if _is_agent(entry) and entry["member"] not in asked.turned:
+                run.agents.answered(entry["member"])
+        if called := self._more(work, vote, list(asked.turned)):
+            diff = files.read_bounded(work.folder / "diff.patch", 1 << 30) or b""
+            self._call(work, folder, called, diff)
+            return ("more",)
+        return self._closed(work)
+
+    def _told(self, work: Work, absent: dict[str, str], turned: tuple[int, Result] | None) -> dict[str, str]:
+        """Why a member is absent. What its tool said of its account holds for every run."""
+        if turned is None:
+            return absent
+        member, (code, result), why = absent["member"], turned, absent["why"]
+        if code == EX_LIMITED:
+            said = self.run.redact(result.error or "limited")
+            return {"member": member, "why": self.run.resting.met(member, result, said, work.task.id)[1]}
+        self.run.agents.cannot(self.run.agents.get(member), why, whole_account=code == EX_LOGIN)
+        return absent
+
+    def _more(self, work: Work, vote: dict[str, Any], turned: list[str]) -> list[dict[str, Any]]:
+        """Whom this vote needs besides: who stands in, or a second one after a reject. They sit already."""
+        if self.run.project.reviewers != "auto":
+            return []
+        called = []
+        for entry in [entry for entry in vote["electorate"] if entry["member"] in turned]:
+            other = self._stand_in(work, vote, entry)
+            if other is not None:
+                self._leaves(work, vote, entry["member"], other["member"])
+                committee.seat(vote, other)
+                called.append(other)
+                work.second = other["member"] if work.second == entry["member"] else work.second
+        if called:
+            return called
+        if any(one["member"] == work.second for one in work.absent):  # the first one's reject stands
+            self._leaves(work, vote, work.second)
+            vote.pop("tie", None)
+        elif not work.second and not work.absent and len(vote["electorate"]) == 1 == len(work.cast):
+            heard = committee.close_vote(vote, work.cast, [])
+            if heard["decision"] == "reject" and _is_agent(vote["electorate"][0]):
+                other = self._stand_in(work, vote, None)
+                if other is not None:
+                    committee.seat(vote, other)
+                    work.second, vote["tie"] = other["member"], "person"
+                    return [other]
+        return []
+
+    def _leaves(self, work: Work, vote: dict[str, Any], member: str, by: str = "") -> None:
+        why = next((one["why"] for one in work.absent if one["member"] == member), "")
+        work.absent = [one for one in work.absent if one["member"] != member]
+        committee.unseat(vote, member, self.run.redact(why), by)
+
+    def _stand_in(
+        self, work: Work, vote: dict[str, Any], instead_of: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        gone = [one["member"] for one in vote.get("replaced", [])]
+        sitting = [one for one in vote["electorate"] if one != instead_of]
+        return committee.stand_in(
+            {
+                "author": self._author(work),
+                "agents": [self._member(agent) for agent in self._able()],
+                "asked": [*gone, *(one["member"] for one in vote["electorate"])],
+                "families": [one["family"] for one in sitting],
+                "instead_of": instead_of,
+            }
+        )
+
+    def _closed(self, work: Work) -> Reply:
+        run = self.run
+        assert work.vote is not None
+        vote = run.redact.deep(committee.close_vote(work.vote, work.cast, work.absent))
+        work.vote, work.asked = None, []
         votes.keep(work.folder, vote)
         run.event(
             "vote-closed",
             work.task.id,
             work.number,
-            vote=name,
+            vote=vote["id"],
             decision=vote["decision"],
             patch_id=vote["subject"]["patch_id"],
         )
+        resting = [one["member"] for one in vote["absent"] if run.agents.rests(one["member"])]
+        if resting and not _is_decided(vote):
+            missing = max(1, vote["quorum"] - vote["tally"]["present"])
+            return self._waits(work, {"for": resting, "missing": min(missing, len(resting))})
         return self._follow(work, vote)
+
+    def _waits(self, work: Work, waiting: dict[str, Any]) -> Reply:
+        """Nobody decides over the change before somebody of these may be asked; the worker keeps it."""
+        work.waiting = waiting
+        limits = [limit for name in waiting["for"] if (limit := self.run.agents.limited(name))]
+        return "waits", f"for its review: {'; '.join(map(words, limits)) or 'its reviewers are limited'}"
+
+    def put_off(self, work: Work, commit: str) -> Reply:
+        """The change is kept as this commit until its reviewers may be asked. Not an attempt."""
+        run, waiting = self.run, work.waiting
+        run.event(
+            "review-put-off",
+            work.task.id,
+            work.number,
+            durable=True,
+            commit=wire.object_id(commit),
+            reviewers=waiting.get("for", []),
+            missing=waiting.get("missing", 1),
+        )
+        self.endings.put_back(work)
+        run.resting.put_off(work.task)
+        return ()
 
     def _follow(self, work: Work, vote: dict[str, Any]) -> Reply:
         """What the decision means for the attempt."""
@@ -160,6 +287,11 @@ class Review:
         return "revise", str(number), run.agents.get(work.agent).revises
 
 
-def _member(agent: Agent) -> dict[str, str]:
-    told = {"member": agent.name, "family": agent.family, "kind": agent.kind}
-    return {**told, "model": agent.model} if agent.model else told
+def _is_agent(entry: dict[str, Any]) -> bool:
+    return bool(entry["kind"] != "program")
+
+
+def _is_decided(vote: dict[str, Any]) -> bool:
+    """Whether those who were there decided over the change, and not that others were missing."""
+    against = [ballot for ballot in vote["ballots"] if ballot["choice"] in ("revise", "reject")]
+    return vote["decision"] == "approve" or (vote["decision"] in ("revise", "reject") and bool(against))

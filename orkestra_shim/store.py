@@ -60,6 +60,7 @@ class Server(Loop):
             "checked": (steps.checked, 3, 3),
             "gated": (steps.gated, 0, 1),
             "vote-open": (review.open, 3, 3),
+            "put-off": (review.put_off, 1, 1),
             "vote-close": (self._vote_close, 1, 1),
             "conflict": (ends.conflict, 1, 2),
             "failed": (ends.fail, 1, 1),
@@ -282,7 +283,7 @@ class Server(Loop):
 
     def _plan(self) -> Reply:
         run = self.run
-        ready = sum(1 for _ in run.queue.ready())
+        ready = sum(1 for _ in run.queue.ready()) + sum(1 for _ in run.resting.waiting())
         here = run.here.runtime
         missing = shares.look(run.project, run.here.git)
         place = Place(here, run.here.workspaces / "w0", run.here.project)

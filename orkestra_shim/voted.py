@@ -178,6 +178,10 @@ def _voters(vote: Record) -> Iterator[str]:
     for entry in vote["absent"]:
         yield printable(f"  {member(known.get(entry['member'], entry))}: absent")
         yield from quoted(entry["why"], "      ")
+    for entry in vote.get("replaced", []):
+        came = f": {entry['by']} was asked instead" if entry["by"] else ""
+        yield printable(f"  {entry['member']}: gave no ballot{came}")
+        yield from quoted(entry["why"], "      ")
     for name in vote["recused"]:
         yield printable(f"  {name}: recused, since the change is its own")
 

@@ -36,6 +36,13 @@ class Work:
     gates: list[dict[str, Any]] = field(default_factory=list)
     subject: dict[str, str] = field(default_factory=dict)
     vote: dict[str, Any] | None = None
+    asked: list[str] = field(default_factory=list)  # the vote's members that are judging now
+    cast: list[dict[str, Any]] = field(default_factory=list)  # their ballots until now
+    absent: list[dict[str, str]] = field(default_factory=list)
+    second: str = ""  # who was called in after a reject
+    waiting: dict[str, Any] = field(
+        default_factory=dict
+    )  # for which reviewers its change waits, and how many
     outcome: str = ""
     recording: bool = False
     first: int = 0  # its number when it was given out: a revision goes on with another in the same tree

@@ -1,13 +1,15 @@
 # Tally and decision of a review: shall this change be accepted?
 #
-# Input:  the vote record (electorate, ballots, weights, rule, of, quorum, round, gates, author).
+# Input:  the vote record (electorate, ballots, weights, rule, of, quorum, round, gates, author; tie: "person" where a
+#         second reviewer was asked after a reject).
 # Output: {"tally": {...}, "decision": "approve" | "revise" | "reject" | "no-quorum" | "needs-person",
 #          "why": one line, "reviewed_by": "other family" | "same family" | "person" | "programs" | "none"}
 #
 # Integers only. revise and reject are a no. In round 1 any revise sends the reasons back. Programs do
 # not count toward the quorum once an AI or a person is in the electorate. Where another family than
 # the author's is in it, one of its members must be among the yes votes. A change that a gate marked
-# needs the yes of an AI of another family, or of a person.
+# needs the yes of an AI of another family, or of a person. A tie fails; one between the two who were asked after a reject
+# is a deadlock, over which a person decides.
 
 include "tally/motion";
 
@@ -37,6 +39,8 @@ def is_foreign($v): .kind == "person" or (.kind != "program" and .family != $v.a
 | (if $motion.quorum_met | not then
      ["no-quorum", "no quorum: \($present) of \($heads | length) reviewers voted, \($v.quorum) are needed"]
    elif $v.round == 1 and ($revise | length) > 0 then ["revise", "a reviewer asks for a revision"]
+   elif $v.tie == "person" and $yes == $no and $yes > 0 then
+     ["needs-person", "a deadlock: one reviewer accepts it, another one does not"]
    elif $motion.adopted | not then ["reject", "the reviewers did not accept it (\($approve | length) yes, \($revise + $reject | length) no)"]
    elif $has_foreign and ($foreign_yes | not) then ["reject", "no reviewer of another family than the author's accepted it"]
    elif $marked and ($foreign_yes | not) then

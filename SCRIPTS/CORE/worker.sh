@@ -473,13 +473,22 @@ stage::vote() {
     NEXT=land
     return
   fi
+  if [[ ${STORE_REPLY[0]} == waits ]]; then
+    worker::put_off "${STORE_REPLY[1]}"
+    return
+  fi
   local vote=${STORE_REPLY[1]} folder=${STORE_REPLY[2]}
-  worker::hold_vote "$folder"
-  worker::look_around
-  store::ask vote-close "$vote"
+  STORE_REPLY=(more)
+  # More than once where somebody stands in for a reviewer, or a second one is asked.
+  while [[ ${STORE_REPLY[0]} == more ]]; do
+    worker::hold_vote "$folder"
+    worker::look_around
+    store::ask vote-close "$vote"
+  done
   case ${STORE_REPLY[0]} in
     approve) NEXT=land ;;
     revise) worker::revise "${STORE_REPLY[1]}" "${STORE_REPLY[2]}" ;;
+    waits) worker::put_off "${STORE_REPLY[1]}" ;;
     person)
       worker::let_go
       worker::tell "needs a person: ${STORE_REPLY[1]}"
@@ -487,6 +496,16 @@ stage::vote() {
       ;;
     *) worker::fail "${STORE_REPLY[1]}" ;;
   esac
+}
+
+# Its reviewers are limited: the work is kept, and others go on.
+worker::put_off() {
+  local why=$1
+  worker::end_turn
+  worker::keep
+  store::ask put-off "$KEPT"
+  worker::tell "waits $why"
+  NEXT=''
 }
 
 # The reviewers sent it back, once, with reasons: the same task goes on as another try.

@@ -16,11 +16,20 @@ CLAUDE = {"member": "claude", "family": "anthropic", "kind": "ai"}
 HAIKU = {"member": "haiku", "family": "anthropic", "kind": "ai"}
 CODEX = {"member": "codex", "family": "openai", "kind": "ai"}
 GEMINI = {"member": "gemini", "family": "google", "kind": "ai"}
+QWEN = {"member": "qwen", "family": "alibaba", "kind": "ai"}
+OPUS = {"member": "claude:opus", "family": "anthropic", "kind": "ai", "model": "opus"}
+WORK = {"member": "claude@work", "family": "anthropic", "kind": "ai"}
 
 
-def ask(author: str, family: str, agents: list[dict[str, str]], **more: Any) -> dict[str, Any]:
+def rests(agent: dict[str, Any]) -> dict[str, Any]:
+    return {**agent, "limited": True}
+
+
+def ask(
+    author: str, family: str, agents: list[dict[str, Any]], model: str = "", **more: Any
+) -> dict[str, Any]:
     question = {
-        "author": {"member": author, "family": family},
+        "author": {"member": author, "family": family, "model": model},
         "reviewers": "auto",
         "agents": agents,
         "programs": ["lint", "size", "tidy"],
@@ -59,6 +68,121 @@ def test_the_table_of_electorates(
     author: str, family: str, agents: list[dict[str, str]], more: dict[str, Any], electorate: list[str]
 ) -> None:
     assert names(ask(author, family, agents, **more)) == electorate
+
+
+BIG: dict[str, Any] = {"changed_lines": 401}
+MARKED: dict[str, Any] = {"marked": True}
+
+
+@pytest.mark.parametrize(
+    ("agents", "more", "electorate", "waits"),
+    [
+        # Two vendors or more: another one of another family stands in.
+        ([CLAUDE, rests(CODEX), GEMINI], {}, ["gemini"], None),
+        ([CLAUDE, HAIKU, rests(CODEX)], {}, None, (["codex"], 1)),
+        ([CLAUDE, HAIKU, rests(CODEX), rests(GEMINI)], {}, None, (["codex", "gemini"], 1)),
+        ([rests(CLAUDE), CODEX], {}, ["codex"], None),
+        # More than 400 lines, or marked: two, of which the limit takes none away.
+        ([CLAUDE, CODEX, rests(GEMINI), QWEN], BIG, ["codex", "qwen"], None),
+        ([CLAUDE, CODEX, rests(GEMINI), QWEN], MARKED, ["codex", "qwen"], None),
+        ([CLAUDE, HAIKU, CODEX, rests(GEMINI)], BIG, None, (["gemini"], 1)),
+        ([CLAUDE, HAIKU, WORK, rests(CODEX)], MARKED, None, (["codex"], 1)),
+        ([CLAUDE, rests(HAIKU), rests(CODEX)], BIG, None, (["codex", "haiku"], 2)),
+        ([CLAUDE, rests(HAIKU), WORK, CODEX], BIG, ["codex", "claude@work"], None),
+        ([CLAUDE, rests(CODEX), rests(GEMINI), rests(QWEN)], BIG, None, (["codex", "gemini", "qwen"], 2)),
+        # One vendor.
+        ([CLAUDE, rests(HAIKU), WORK], {}, ["claude@work"], None),
+        ([CLAUDE, rests(HAIKU)], {}, None, (["haiku"], 1)),
+        ([rests(CLAUDE)], {}, None, (["claude"], 1)),
+        # Named ones: nobody else is asked.
+        ([CLAUDE, rests(CODEX), GEMINI], {"reviewers": ["codex"]}, None, (["codex"], 1)),
+        ([CLAUDE, rests(CODEX), GEMINI], {"reviewers": ["codex", "gemini"]}, None, (["codex"], 1)),
+        ([CLAUDE, rests(CODEX)], {"reviewers": ["codex", "lint"]}, None, (["codex"], 1)),
+        ([CLAUDE, rests(CODEX)], {"reviewers": ["lint"]}, ["lint"], None),
+        (
+            [CLAUDE, rests(CODEX), GEMINI, QWEN],
+            {"reviewers": ["codex", "gemini", "qwen"]},
+            ["codex", "gemini", "qwen"],
+            None,
+        ),
+        (
+            [CLAUDE, HAIKU, WORK, rests(CODEX)],
+            {"reviewers": ["haiku", "claude@work", "codex"]},
+            None,
+            (["codex"], 1),
+        ),
+    ],
+)
+def test_a_limit_lowers_no_bar(
+    agents: list[dict[str, Any]],
+    more: dict[str, Any],
+    electorate: list[str] | None,
+    waits: tuple[list[str], int] | None,
+) -> None:
+    chosen = ask("claude", "anthropic", agents, **more)
+    assert chosen["waiting"] == (None if waits is None else {"for": waits[0], "missing": waits[1]})
+    if electorate is not None:
+        assert names(chosen) == electorate
+        assert not any("limited" in entry for entry in chosen["electorate"])
+
+
+def test_without_an_ai_no_limit_holds_a_review_up() -> None:
+    assert names(ask("shell", "none", [])) == ["lint", "size", "tidy"]
+    assert ask("shell", "none", [])["waiting"] is None
+
+
+def test_one_vendor_reviews_by_another_model_where_it_has_one() -> None:
+    assert names(ask("claude", "anthropic", [CLAUDE, WORK, OPUS])) == ["claude:opus"]
+    assert names(ask("claude:opus", "anthropic", [OPUS, CLAUDE, WORK], "opus")) == ["claude"]
+
+
+AGENTS = [CLAUDE, HAIKU, CODEX, GEMINI, QWEN]
+
+
+@pytest.mark.parametrize(
+    ("agents", "asked", "instead_of", "who"),
+    [
+        (AGENTS, ["codex"], None, "gemini"),
+        (AGENTS, ["codex"], CODEX, "gemini"),
+        (AGENTS, ["codex", "gemini", "qwen"], None, None),
+        (AGENTS, ["haiku"], HAIKU, "codex"),
+        ([CLAUDE, CODEX, {**CODEX, "member": "codex:x"}, GEMINI], ["codex"], None, "gemini"),
+        ([CLAUDE, CODEX, {**CODEX, "member": "codex:x"}], ["codex"], None, "codex:x"),
+        ([CLAUDE, CODEX, rests(GEMINI), QWEN], ["codex"], None, "qwen"),
+        ([CLAUDE, HAIKU, CODEX], ["codex"], None, None),
+        ([CLAUDE, HAIKU, CODEX], ["codex"], CODEX, None),
+        ([CLAUDE, HAIKU, WORK], ["haiku"], HAIKU, "claude@work"),
+        ([CLAUDE, HAIKU], ["haiku"], HAIKU, None),
+    ],
+)
+def test_who_is_called_into_a_vote_that_goes_on(
+    agents: list[dict[str, Any]], asked: list[str], instead_of: dict[str, Any] | None, who: str | None
+) -> None:
+    known = {one["member"]: one["family"] for one in agents}
+    found = committee.stand_in(
+        {
+            "author": {"member": "claude", "family": "anthropic"},
+            "agents": agents,
+            "asked": asked,
+            "families": [known[name] for name in asked if instead_of is None],
+            "instead_of": instead_of,
+        }
+    )
+    assert (found["member"] if found else None) == who and "limited" not in (found or {})
+
+
+def test_a_tie_between_the_two_who_were_asked_after_a_reject_is_for_a_person() -> None:
+    opened = vote(ask("claude", "anthropic", [CLAUDE, CODEX]), "claude", "anthropic")
+    committee.seat(opened, GEMINI)
+    assert opened["quorum"] == 2 and set(opened["weights"]) == {"codex", "gemini"}
+    choices = [("codex", "reject"), ("gemini", "approve")]
+    assert count(opened, *choices)["decision"] == "reject"
+    assert count({**opened, "tie": "person"}, *choices)["decision"] == "needs-person"
+    both = [("codex", "reject"), ("gemini", "reject")]
+    assert count({**opened, "tie": "person"}, *both)["decision"] == "reject"
+    committee.unseat(opened, "gemini", "timed out")
+    assert opened["quorum"] == 1 and count(opened, ("codex", "reject"))["decision"] == "reject"
+    assert opened["replaced"] == [{"member": "gemini", "why": "timed out", "by": None}]
 
 
 @given(st.integers(0, 30))
@@ -178,7 +302,8 @@ def test_an_agents_ballot_is_exactly_one_or_it_is_absent(place: Path, result: ob
     (place / "ballots.tsv").write_text("claude\t0\t\nstranger\t0\tapprove\n")
     if result is not None:
         (place / "claude/result.json").write_text(result if isinstance(result, str) else json.dumps(result))
-    cast, absent = ballots.read(place, opened, str, {})
+    asked = ballots.read(place, opened["electorate"], str, {})
+    cast, absent = asked.cast, asked.absent
     assert len(cast) + len(absent) == 1
     assert (cast[0]["choice"] == "approve") if not why else why in absent[0]["why"]
 
@@ -189,5 +314,5 @@ def test_any_table_of_ballots_gives_ballots_and_absent_members(
 ) -> None:
     folder = tmp_path_factory.mktemp("vote")
     (folder / "ballots.tsv").write_bytes(data)
-    cast, absent = ballots.read(folder, vote(PROGRAMS, "shell", "none"), str, {})
-    assert sorted(one["member"] for one in [*cast, *absent]) == ["lint", "size", "tidy"]
+    asked = ballots.read(folder, PROGRAMS["electorate"], str, {})
+    assert sorted(one["member"] for one in [*asked.cast, *asked.absent]) == ["lint", "size", "tidy"]

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from orkestra_shim import cooldowns
-from store_client import Client, Project, Store, Worker, finish
+from orkestra_shim.verify import verify
+from store_client import Client, Project, Store, Worker, finish, git
 
 PATIENCE = 30  # seconds: a bound for what hangs
 NO_WAIT = {"ORKESTRA_WAIT": "0"}
@@ -175,4 +176,297 @@ def test_a_broken_file_of_limits_stops_no_run(project: Project) -> None:
     worker = Worker(store)
     assert worker.claim()[2] == "a"
     assert "limits.json" in (project.folder / "LOGS" / "orchestrator.log").read_text()
+    store.kill()
+
+
+# --- reviewers ----------------------------------------------------------------------------------------------
+
+LATER = 3600
+
+
+@pytest.fixture
+def reviewed(place: Path) -> Project:
+    """`one` does the tasks; it, `two` and `three` are of different families and may review."""
+    made = Project(place / "r", [task("a"), task("b", agent="shell", command="true")])
+    return among(made, "one", "two", "three")
+
+
+def among(project: Project, *names: str, **committee: object) -> Project:
+    path = project.path / "config" / "project.json"
+    settings = {**json.loads(path.read_text()), "agents": list(names), "committee": committee}
+    path.write_text(json.dumps(settings))
+    git(project.path, "commit", "-qam", "settings")
+    for name in names:
+        project.adapter(name, family=name, kind="ai", can=["work", "ballot"])
+    return project
+
+
+def done(worker: Worker, changes: dict[str, bytes] | None = None, gates: str = "") -> list[str]:
+    """A claimed task from base to its vote; the answer to vote-open."""
+    assert worker.client.ask("base", worker.project.head)[0] == "ok"
+    assert worker.client.ask("worked", "0", "1", str(worker.ticket)) == ["ok", "done"]
+    worker.change(changes or {"a.txt": b"two\n"})
+    return again(worker, gates)
+
+
+def again(worker: Worker, gates: str = "") -> list[str]:
+    told = worker.judge(gates=gates) if gates else worker.judge()
+    assert told == ["ok", "pass"]
+    return worker.client.ask("vote-open", worker.base, worker.tree, worker.patch)
+
+
+def asked(opened: list[str], folder: str = "") -> list[str]:
+    """Who is to judge now."""
+    lines = (Path(folder or opened[3]) / "electorate").read_text().split("\0")[:-1]
+    return [line.split("\t")[0] for line in lines]
+
+
+def ballots(worker: Worker, opened: list[str], **said: object) -> list[str]:
+    """What these say (a choice, a limit in seconds, or an exit code); the answer to vote-close."""
+    folder, lines = Path(opened[3]), ""
+    for name, what in said.items():
+        told: dict[str, object] = {"choice": what, "reason": f"{name} says so", "confidence": 80}
+        if isinstance(what, int):
+            told = {"error": "You've hit your limit", "retry_at": int(time.time() + what)}
+        (folder / name / "out").mkdir(parents=True, exist_ok=True)
+        (folder / name / "out" / "result.json").write_text(json.dumps(told))
+        lines += f"{name}\t{75 if isinstance(what, int) else 124 if what == 'late' else 0}\t\n"
+    (folder / "ballots.tsv").write_text(lines)
+    return worker.client.ask("vote-close", opened[2])
+
+
+def put_off(worker: Worker) -> None:
+    """What the worker does when it is told that the review waits."""
+    commit = git(worker.project.path, "commit-tree", worker.tree, "-p", worker.base, "-m", "kept")
+    ref = f"refs/orkestra/attempts/{worker.task}/{worker.number}"
+    git(worker.project.path, "update-ref", ref, commit)
+    assert worker.client.ask("put-off", commit) == ["ok"]
+
+
+def votes(project: Project) -> list[dict[str, Any]]:
+    """The records of all votes, in their order."""
+    found = (project.path / "logs/execution/attempts").glob("*/*/votes/*/vote.json")
+    return sorted((json.loads(path.read_text()) for path in found), key=lambda vote: str(vote["id"]))
+
+
+def sound(project: Project) -> bool:
+    """Whether the records hold, in a checkout that is in step."""
+    git(project.path, "reset", "-q", "--hard", "main")
+    return verify(project.path, "main").findings == []
+
+
+def resting(project: Project, *names: str, seconds: int = LATER) -> None:
+    runtime, now = project.config / "RUNTIME", int(time.time())
+    for name in names:
+        limit = cooldowns.Limit(name, None, now, now + seconds, "at its end")
+        cooldowns.change(runtime, lambda known, limit=limit: cooldowns.add(known, limit))
+
+
+def test_a_reviewer_that_turns_out_to_be_limited_is_stood_in_for(reviewed: Project) -> None:
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    opened = done(worker)
+    assert asked(opened) == ["two"]
+    assert ballots(worker, opened, two=LATER) == ["ok", "more"]
+    assert asked(opened) == ["three"]
+    assert ballots(worker, opened, three="approve") == ["ok", "approve"]
+    worker.land()
+    vote = votes(reviewed)[0]
+    assert [one["member"] for one in vote["electorate"]] == ["three"] and vote["absent"] == []
+    assert vote["replaced"][0]["member"] == "two" and vote["replaced"][0]["by"] == "three"
+    assert "two is limited until " in vote["replaced"][0]["why"]
+    found, _ = cooldowns.read(reviewed.config / "RUNTIME")
+    assert [one.account for one in found] == ["two"]
+    assert sound(reviewed)
+    store.kill()
+
+
+def resumed(worker: Worker, first: Worker) -> list[str]:
+    """The worker that was given the kept change of `first` brings it to its vote; the answer to vote-open."""
+    worker.base, worker.tree, worker.patch = first.base, first.tree, first.patch
+    (worker.attempt / "diff.patch").write_bytes((first.attempt / "diff.patch").read_bytes())
+    return again(worker)
+
+
+def test_a_review_that_nobody_can_give_waits_with_its_change_kept(reviewed: Project) -> None:
+    resting(reviewed, "three")
+    store = reviewed.start()
+    worker, other = Worker(store), Worker(store, "w2")
+    assert worker.claim()[2] == "a"
+    told = ballots(worker, done(worker), two=6)
+    assert told[:2] == ["ok", "waits"] and "two is limited until" in told[2]
+    ends = int(time.time()) + 4
+    put_off(worker)
+    assert other.claim()[2] == "b"  # independent tasks go on
+    worker.client.send("claim")
+    assert answered(worker.client, PATIENCE) and time.time() >= ends
+    reply = worker.client.receive()
+    assert reply[2:6] == ["a", "2", "one", "resume"]  # its agent need not work for it again
+    assert git(reviewed.path, "rev-parse", f"{reply[6]}^{{tree}}") == worker.tree
+    first = Worker.__new__(Worker)
+    first.__dict__ = dict(worker.__dict__)
+    worker.number = "2"
+    opened = resumed(worker, first)
+    assert asked(opened) == ["two"]
+    assert ballots(worker, opened, two="approve") == ["ok", "approve"]
+    worker.land()
+    assert [vote["decision"] for vote in votes(reviewed)] == ["no-quorum", "approve"]
+    assert "attempt-failed" not in [event["event"] for event in reviewed.journal()]
+    assert sound(reviewed)
+    store.kill()
+
+
+def put_off_at_once(project: Project, **environment: str) -> tuple[Store, Worker]:
+    """A store whose only task is done, and waits for the review of `two` and `three`."""
+    project.write_queue([task("a", agent="auto")])
+    resting(project, "two", "three")
+    store = project.start(**environment)
+    worker = Worker(store)
+    assert worker.claim()[2:5] == ["a", "1", "one"]
+    assert done(worker)[:2] == ["ok", "waits"]
+    put_off(worker)
+    return store, worker
+
+
+def test_nobody_is_asked_whose_account_is_known_to_be_limited_and_once_leaves(reviewed: Project) -> None:
+    store, worker = put_off_at_once(reviewed, **NO_WAIT)
+    assert votes(reviewed) == []
+    assert worker.claim()[1] == "stop"
+    code, text = store.control.ask("summary")[1:]
+    lines = [line for line in text.splitlines() if "next_run_at" in line]
+    assert code == "75" and lines[0].startswith(
+        "two is limited: at its end; its review of a waits (next_run_at"
+    )
+    assert store.end() == (0, "")
+    store = reviewed.start(**NO_WAIT)  # the next run knows it
+    again_worker = Worker(store)
+    assert again_worker.claim()[1] == "stop"
+    assert store.control.ask("summary")[1] == "75"
+    resting(reviewed, "one")  # who made the change is not needed for its review
+    cooldowns.end(reviewed.config / "RUNTIME", "three")
+    time.sleep(1)
+    assert again_worker.claim()[2:6] == ["a", "2", "one", "resume"]
+    assert asked(resumed(again_worker, worker)) == ["three"]
+    store.kill()
+
+
+def test_who_made_a_change_does_not_vote_on_it_whoever_could_go_on_with_the_task(reviewed: Project) -> None:
+    store, worker = put_off_at_once(reviewed)
+    resting(reviewed, "one")
+    cooldowns.end(reviewed.config / "RUNTIME", "two")
+    store.control.ask("plan")
+    time.sleep(1)
+    assert worker.claim()[4] == "one"
+    first = Worker.__new__(Worker)
+    first.__dict__ = {**worker.__dict__, "number": "1"}
+    opened = resumed(worker, first)
+    assert asked(opened) == ["two"]
+    ballots(worker, opened, two="approve")
+    assert votes(reviewed)[0]["recused"] == ["one"]
+    store.kill()
+
+
+def test_a_task_that_a_person_cancels_does_not_wait_any_more(reviewed: Project) -> None:
+    store, worker = put_off_at_once(reviewed)
+    worker.client.send("claim")
+    assert not answered(worker.client, 1.5)
+    reviewed.write_queue([task("a", agent="auto", status="cancelled")])
+    assert answered(worker.client, PATIENCE) and worker.client.receive()[1] == "stop"
+    store.kill()
+
+
+MANY = {"a.txt": b"".join(b"%d\n" % n for n in range(500))}
+MARK = "scope\tpass\t\nsecrets\tpass\t\nprotected\tmark\ttests/x\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "gates"), [(MANY, ""), (None, MARK)], ids=["more than 400 lines", "marked"]
+)
+def test_two_review_what_is_large_or_marked(
+    reviewed: Project, changes: dict[str, bytes] | None, gates: str
+) -> None:
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    opened = done(worker, changes, gates)
+    assert asked(opened) == ["two", "three"]
+    assert ballots(worker, opened, two="approve", three=LATER)[:2] == ["ok", "waits"]  # nobody stands in
+    store.kill()
+
+
+@pytest.mark.parametrize(
+    ("second", "reply", "decision", "members"),
+    [
+        ("approve", "person", "needs-person", ["two", "three"]),
+        ("reject", "reject", "reject", ["two", "three"]),
+        ("revise", "revise", "revise", ["two", "three"]),
+        ("abstain", "reject", "reject", ["two", "three"]),
+        ("late", "reject", "reject", ["two"]),
+        (LATER, "reject", "reject", ["two"]),
+    ],
+)
+def test_after_a_reject_a_second_one_is_asked(
+    reviewed: Project, second: str | int, reply: str, decision: str, members: list[str]
+) -> None:
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    opened = done(worker)
+    assert ballots(worker, opened, two="reject") == ["ok", "more"]
+    assert asked(opened) == ["three"]
+    assert ballots(worker, opened, three=second)[1] == reply
+    vote = votes(reviewed)[0]
+    assert vote["decision"] == decision
+    assert [entry["member"] for entry in vote["electorate"]] == members
+    assert [ballot["member"] for ballot in vote["ballots"]] == members
+    if reply != "revise":
+        assert worker.client.ask("failed", "x")[1] in ("again", "kept")
+        worker.claim()
+    assert finish(store) > 0 or reply != "person"
+    assert sound(reviewed)
+    store.kill()
+
+
+def test_a_reject_stands_where_nobody_else_of_another_family_is_left(reviewed: Project) -> None:
+    among(reviewed, "one", "two")
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    assert ballots(worker, done(worker), two="reject")[1] == "reject"
+    store.kill()
+
+
+def test_of_named_reviewers_one_that_rests_is_absent_where_the_others_suffice(reviewed: Project) -> None:
+    among(reviewed, "one", "two", "three", "four", reviewers=["two", "three", "four"])
+    resting(reviewed, "two")
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    opened = done(worker)
+    assert asked(opened) == ["three", "four"]
+    assert ballots(worker, opened, three="approve", four="approve") == ["ok", "approve"]
+    vote = votes(reviewed)[0]
+    assert vote["absent"][0]["member"] == "two" and "two is limited until" in vote["absent"][0]["why"]
+    store.kill()
+
+
+def test_a_named_reviewer_that_is_limited_is_never_taken_for_a_refusal(reviewed: Project) -> None:
+    among(reviewed, "one", "two", reviewers=["two", "lint"])
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    opened = done(worker)
+    assert ballots(worker, opened, two=LATER, lint="approve")[:2] == ["ok", "waits"]
+    store.kill()
+
+
+def test_a_reviewer_that_is_logged_out_is_stood_in_for_and_not_asked_again(reviewed: Project) -> None:
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    opened = done(worker)
+    (Path(opened[3]) / "ballots.tsv").write_text("two\t77\t\n")
+    assert worker.client.ask("vote-close", opened[2]) == ["ok", "more"]
+    assert asked(opened) == ["three"]
     store.kill()
