@@ -2,10 +2,10 @@
 
 The command: `cli`, `commands`, `session`; `create`, `adopt` (`fitness`, `suggest`), `editing` (`editor`),
 `importing` (of `incoming` files: `checklist`, `issuelist`, `taskmaster`, `tasktable`), `board`
-(with `progress`; shown by `standing`, and since a time by `morning` with `clock`), `demo`, `doctor`, `verify`
-(with `landed`, `changes`, `findings`), `crontab`, and `scripts`, which hands over to Bash (`context` tells
-it where). `once` is what cron calls (with `tools`). `consistency` looks at a whole project; `mending` does
-what `doctor --fix` lists: each `leftover` in a project (`leftovers`, `unlanded`, `staleness`; a `place`,
+(with `progress`, `tries`; shown by `standing`, and since a time by `morning` with `clock`), `demo`, `doctor`,
+`verify` (with `landed`, `changes`, `findings`), `crontab`, and `scripts`, which hands over to Bash (`context`
+tells it where). `once` is what cron calls (with `tools`). `consistency` looks at a whole project; `mending`
+does what `doctor --fix` lists: each `leftover` in a project (`leftovers`, `unlanded`, `staleness`; a `place`,
 `processes`), and what is `abandoned`.
 `undo` reads and writes the records for `CORE/undo.sh`. `tally` counts any vote (`counting`, `irv`; `deciding`
 asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballotfiles`), told by `tallied`.
@@ -13,13 +13,12 @@ asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballot
 of it as a page (`timeline`, `drawing`).
 
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
-`surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `followups`,
-`pauses`, `journal`, `taskstate`,
-`ledger`, `resting`, `agents`, `resets`, `summary`. A try of a task is a `work`; it goes through `attempt`,
-`review` (`committee`, `ballots`, `votes`) and `landing` or `endings`, with `tickets`, `shares`, `prompts`,
-`evidence`, `resuming` (of a tool's session). A login comes back if it is a `credential`; `freshness` says
-when it ends. What it costs goes through `meter` (`prices`) to `spending`. `roster` is which agents there are
-(`login` calls a tool's own).
+`surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `followups`, `pauses`, `journal`,
+`taskstate`, `ledger`, `assignment` (`merits`), `resting`, `agents`, `resets`, `summary`. A try of a task is a
+`work`; it goes through `attempt`, `review` (`committee`, `ballots`, `votes`) and `landing` or `endings`, with
+`tickets`, `shares`, `prompts`, `evidence`, `resuming` (of a tool's session). A login comes back if it is a
+`credential`; `freshness` says when it ends. What it costs goes through `meter` (`prices`) to `spending`.
+`roster` is which agents there are (`login` calls a tool's own).
 `remote` (`proposals` for pull requests, `said`) is what the courier does at the project's remote.
 
 Both: `home`, `settings`, `keyring`, `keys`, `project`, `projects`, `cooldowns`, `checkout`, `records`,

@@ -28,13 +28,11 @@ class Attempts:
         self.endings = endings
         self._longest: dict[str, int] = {}  # seconds that a check took at most, by its command
 
-    def begin(self, worker: str, task: Task, agent: str) -> tuple[Work, Reply]:
-        """Give a task to a worker: its ticket, its attempt folder, the reply to its claim."""
+    def begin(self, worker: str, task: Task, agent: str, why: str) -> tuple[Work, Reply]:
+        """Give a task to a worker, for an agent that was chosen: its ticket and folder, the reply."""
         run, here = self.run, self.run.here
         state = run.state(task.id)
         kept = here.git.commit(state.kept) if state.kept else None
-        if kept and state.author:  # who made it does not vote on it, whoever could go on with the task now
-            agent = state.author
         start = 0 if kept or state.previous else int(task.raw.get("from_attempt", 0))
         number = state.tries + 1
         place = Place(here.runtime / worker, here.workspaces / worker, here.project)
@@ -48,7 +46,7 @@ class Attempts:
         mode = "resume" if kept else "fresh"
         if work.start:
             mode, kept = "from", here.git.commit(f"refs/orkestra/attempts/{task.id}/{work.start}")
-        run.event("claimed", task.id, number, agent=agent, worker=worker, mode=mode)
+        run.event("claimed", task.id, number, agent=agent, worker=worker, mode=mode, chosen=why)
         run.works[task.id] = work
         run.queue.hold(task, queue.IN_HAND)
         run.queue.set_status(task, "in_progress")

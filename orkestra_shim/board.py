@@ -9,7 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import cooldowns, files, graph, journal, jsonfile, pauses, progress, queue, records, repo
+from orkestra_shim import (
+    cooldowns,
+    files,
+    graph,
+    journal,
+    jsonfile,
+    pauses,
+    progress,
+    queue,
+    records,
+    repo,
+    tries,
+)
 from orkestra_shim.checkout import Checkout
 from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
 from orkestra_shim.plumbing import Git
@@ -228,7 +240,7 @@ def task_details(board: Board, name: str) -> dict[str, Any]:
         "task": raw,
         "outcomes": mine,
         "kept": _kept(board.project, name),
-        "tries": _tries(board, name),
+        "tries": tries.of_task(board.project.path, name),
     }
 
 
@@ -290,16 +302,6 @@ def _kept(found: Project, name: str) -> list[dict[str, str]]:
         ref, commit, date, subject = [*line.split("\0"), "", "", ""][:4]
         kept.append({"ref": ref, "commit": commit, "date": date, "subject": subject})
     return kept
-
-
-def _tries(board: Board, name: str) -> list[dict[str, str]]:
-    """The folders of the tries that this machine has kept."""
-    folder = board.project.path / "logs" / "execution" / "attempts" / name
-    try:
-        numbers = sorted(int(one.name) for one in folder.iterdir() if one.name.isdigit())
-    except OSError:
-        return []
-    return [{"try": str(number), "folder": str(folder / str(number))} for number in numbers]
 
 
 def vote(found: Project, name: str) -> dict[str, Any] | None:

@@ -150,6 +150,8 @@ _FROM_TEMPLATE = (
     "check_timeout",
     "retry_delay",
     "agents",
+    "specialties",
+    "fallback",
     "committee",
     "workspace",
     "network",

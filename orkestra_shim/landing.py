@@ -165,6 +165,7 @@ class Landings:
         run = self.run
         run.here.sync_branch()
         for outcome in run.ledger.settle(name, head):
+            run.assignment.merits.take(outcome)
             kind = "landed" if outcome["decision"] == "landed" else "recorded"
             told = {"outcome": outcome["id"], "head": head, "decision": outcome["decision"]}
             run.event(kind, outcome["task"], durable=True, **told)

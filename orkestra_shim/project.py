@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,16 @@ class Project:
         return list(self.data.get("agents") or [])
 
     @property
+    def specialties(self) -> dict[str, list[str]]:
+        """Domains that an agent is for, by its name."""
+        return self._section("specialties")
+
+    @property
+    def fallback(self) -> dict[str, list[str]]:
+        """Who stands in for an agent that a task names and that cannot work, by its name."""
+        return self._section("fallback")
+
+    @property
     def reviewers(self) -> str | list[str]:
         """Members of the committee, or "auto"."""
         found: str | list[str] = self._section("committee").get("reviewers", "auto")
@@ -120,6 +131,8 @@ def settings(name: str, branch: str, project_id: str) -> dict[str, Any]:
         "check": "",
         "check_timeout": 900,
         "agents": [],
+        "specialties": {},
+        "fallback": {},
         "committee": {"reviewers": "auto", "rule": "majority"},
         "workspace": {"share": [], "setup": ""},
         "network": {"check": False},
@@ -281,6 +294,19 @@ def _is_names(value: object) -> bool:
     return isinstance(value, list) and not any(map(agentname.problem, value))
 
 
+def _is_by_agent(value: object, good: Callable[[object], bool]) -> bool:
+    """Whether `value` is nothing, or an object with good lists for names of agents."""
+    return value is None or (
+        isinstance(value, dict)
+        and not any(map(agentname.problem, value))
+        and all(isinstance(one, list) and all(map(good, one)) for one in value.values())
+    )
+
+
+def _is_domain(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and printable(value) == value and len(value) <= 300
+
+
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 7 * 86400
 
@@ -301,6 +327,16 @@ _RULES = (
     ("check_timeout", "a number of seconds", lambda v: v is None or _is_whole(v)),
     ("retry_delay", "a number of seconds from 0 to 300", lambda v: v is None or _is_delay(v)),
     ("agents", "a list of names", lambda v: v is None or _is_names(v)),
+    (
+        "specialties",
+        'an object with a list of domains for each agent, such as {"codex": ["web"]}',
+        lambda v: _is_by_agent(v, _is_domain),
+    ),
+    (
+        "fallback",
+        'an object with a list of agents for each agent, such as {"claude": ["codex"]}',
+        lambda v: _is_by_agent(v, lambda one: not agentname.problem(one)),
+    ),
     (
         "committee",
         'an object with "reviewers" ("auto" or a list of names) and '

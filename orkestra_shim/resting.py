@@ -77,8 +77,7 @@ class Resting:
     def _able(self, heap: str) -> list[str]:
         """Who could do the tasks of a heap if it were not limited."""
         run = self.run
-        names = [name for name in run.agents_for(heap) if name not in run.pauses.now.agents]
-        return [name for name in names if not run.agents.get(name).problem]
+        return [name for name in run.assignment.allowed(heap) if not run.agents.get(name).problem]
 
     def limits(self) -> dict[Limit, list[str]]:
         """What limits what is ready: by limit the tasks whose review it holds up."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import files, followups, journal, moments, pauses, project, queue, records, watch
 from .agents import Agents
+from .assignment import Assignment
 from .edits import Edits
 from .errors import EX_DATA, OrkestraError
 from .keys import Keys
@@ -54,6 +55,7 @@ class Run:
         self._replay()
         self.journal = journal.Journal(here.project / journal.FILE, self.redact.deep)
         self.queue = queue.Queue(file.first(), self.first_status)
+        self.assignment = Assignment(self)
         self.edits = Edits(self, file)
         self.works: dict[str, Any] = {}  # by task id: what is in workers' hands, to follow a rebuilt queue
         self.draining = False
@@ -106,6 +108,7 @@ class Run:
         known = self.branch
         self.branch = self.ledger.branch = records.read_branch(self.here.git, head, known)
         for number in sorted(self.branch.outcomes.keys() - known.outcomes.keys()):
+            self.assignment.merits.take(self.branch.outcomes[number])
             self._came(self.branch.outcomes[number])
 
     def _came(self, outcome: dict[str, Any]) -> None:
@@ -269,35 +272,22 @@ class Run:
 
     # --- who does what -------------------------------------------------------------------------------------
 
-    def agents_for(self, heap: str) -> list[str]:
-        """Names of the agents that may do the tasks of a heap, best first, whether or not they can now."""
-        if not heap.startswith("auto"):
-            return [heap]
-        named = [name for name in self.project.agents if "work" in self.agents.get(name).can]
-        able = [name for name in named if not self.agents.get(name).problem]
-        if heap == "auto+command" and not able:
-            return ["shell"]
-        return named
-
-    def choose(self) -> tuple[Task, str] | None:
-        """The next task and the agent for it, or None when nothing can be given out now."""
-        if not self.pauses.now.everything and (found := self.resting.reviewable()):
-            return found
-        able = {} if self.pauses.now.everything else self._able()
+    def choose(self) -> tuple[Task, str, str] | None:
+        """The next task, the agent for it and why, or None when nothing can be given out now."""
+        if self.pauses.now.everything:
+            return None
+        if found := self.resting.reviewable():
+            return *found, "its own finished work is to be reviewed"
+        able = self._able()
         task = self.queue.best(able)
-        return None if task is None else (task, able[queue.Queue.heap_name(task)])
+        if task is None:
+            return None
+        return task, *self.assignment.pick(task, able[queue.Queue.heap_name(task)])
 
-    def _able(self) -> dict[str, str]:
-        """For each heap with a ready task the agent that can do it now, if there is one."""
-        able = {}
-        for heap in list(self.queue.heaps):
-            if self.queue.first(heap) is None:
-                continue
-            for name in self.agents_for(heap):
-                if name not in self.pauses.now.agents and self.agents.can_work(name):
-                    able[heap] = name
-                    break
-        return able
+    def _able(self) -> dict[str, list[str]]:
+        """For each heap with a ready task the agents that can do it now, where there are any."""
+        ready = [heap for heap in list(self.queue.heaps) if self.queue.first(heap) is not None]
+        return {heap: usable for heap in ready if (usable := self.assignment.usable(heap))}
 
     def waits(self) -> bool:
         """Whether something can be given out later by itself, or once a person resumes the whole project."""

@@ -92,7 +92,7 @@ def _unavailable(run: Run) -> list[str]:
         task = run.queue.first(heap)
         if task is None:
             continue
-        names = [name for name in run.agents_for(heap) if name not in run.pauses.now.agents]
+        names = run.assignment.allowed(heap)
         if run.pauses.now.everything or (run.pauses.now.agents and not names):
             continue
         if not any(run.agents.rests(name) or run.agents.can_work(name) for name in names):

@@ -29,6 +29,7 @@ class TaskState:
     votes: list[dict[str, Any]] = field(default_factory=list)
     doer: str = ""  # the agent of the last claim, '' where finished work was only to be judged again
     at_work: str = ""  # the agent that was started and has not ended
+    failed_by: tuple[str, ...] = ()  # who has, one for each failure
     cost: dict[str, int] = field(default_factory=lambda: {"usd_micros": 0, "tokens": 0, "seconds": 0})
     draft: dict[str, Any] | None = None  # an outcome without a change that no record holds yet
     retried: int = 0  # how often a person had put the task back to work when that was decided
@@ -94,6 +95,7 @@ class TaskState:
 
     def _attempt_failed(self, event: dict[str, Any]) -> None:
         self.failures += 1
+        self.failed_by = (*self.failed_by, self.author)
         self.kept, self.previous, self.at_work = "", 0, ""
         self.found = None
         self._told(event)

@@ -153,7 +153,8 @@ def _say_history(details: dict[str, Any]) -> None:
     for kept in details["kept"]:
         say(f"  kept work: {kept['ref']} {kept['commit'][:12]} ({kept['date']}) {kept['subject']}")
     for one in details["tries"]:
-        say(f"  try {one['try']}: {one['folder']}")
+        by = f"{one['agent']} ({one['chosen']}): " if "chosen" in one else ""
+        say(f"  try {one['try']}: {by}{one['folder']}")
 
 
 @task.command()
