@@ -12,13 +12,15 @@ asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballot
 `voted` shows votes that were held; `blame` says whose work a line is (`spots`, `accounts`). `report` is all
 of it as a page (`timeline`, `drawing`).
 
+Agents, for people: `roster` is which there are (`login` calls a tool's own); a `trial` plays the bad `days`, each a
+`rehearsal`, in `seclusion`.
+
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
 `surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `followups`, `pauses`, `journal`,
 `taskstate`, `ledger`, `assignment` (`merits`), `resting`, `agents`, `resets`, `summary`. A try of a task is a
 `work`; it goes through `attempt`, `review` (`committee`, `ballots`, `votes`) and `landing` or `endings`, with
 `tickets`, `shares`, `prompts`, `evidence`, `resuming` (of a tool's session). A login comes back if it is a
 `credential`; `freshness` says when it ends. What it costs goes through `meter` (`prices`) to `spending`.
-`roster` is which agents there are (`login` calls a tool's own).
 `remote` (`proposals` for pull requests, `said`) is what the courier does at the project's remote.
 
 Both: `home`, `settings`, `keyring`, `keys`, `project`, `projects`, `cooldowns`, `checkout`, `records`,

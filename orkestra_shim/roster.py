@@ -8,16 +8,19 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import agentname, agents, board, keyring, projects
+from . import agentname, agents, board, cooldowns, keyring, projects, spending, trial
 from .agents import Agent, Agents
+from .cooldowns import Limit
 from .errors import EX_LOGIN, EX_UNAVAILABLE
 from .home import scripts_folder
 from .project import Project
 from .session import Session
+from .spending import Total
 
 _AT_ONCE = 16
 _PATIENCE = 10  # seconds for one question to one adapter
@@ -107,29 +110,58 @@ def told(asked: Agents, agent: Agent) -> dict[str, Any]:
     }
 
 
-def deeds(found: Project) -> dict[str, dict[str, int]]:
-    """By agent, from the outcomes on the project's branch: {"landed", "failed", "tokens", "usd_micros"}."""
-    done: dict[str, dict[str, int]] = {}
+@dataclass
+class Deeds:
+    """What an agent has done in a project, by the outcomes on its branch."""
+
+    landed: int = 0
+    failed: int = 0
+    spent: Total = field(default_factory=Total)
+
+    def told(self) -> dict[str, int]:
+        """For programs."""
+        return {"landed": self.landed, "failed": self.failed, **self.spent.told()}
+
+
+def deeds(found: Project) -> dict[str, Deeds]:
+    """By agent."""
+    done: dict[str, Deeds] = {}
     for outcome in board.records_of(found).outcomes.values():
-        row = done.setdefault(
-            str(outcome.get("agent")), {"landed": 0, "failed": 0, "tokens": 0, "usd_micros": 0}
-        )
-        if outcome.get("decision") in ("landed", "failed"):
-            row[str(outcome["decision"])] += 1
-        cost = outcome.get("cost")
-        for key in ("tokens", "usd_micros"):
-            value = cost.get(key) if isinstance(cost, dict) else None
-            row[key] += value if type(value) is int else 0
+        one = done.setdefault(str(outcome.get("agent")), Deeds())
+        one.landed += outcome.get("decision") == "landed"
+        one.failed += outcome.get("decision") == "failed"
+        if isinstance(outcome.get("cost"), dict):
+            one.spent.add_cost(outcome["cost"])
     return done
 
 
 def table(now: Session, found: Project | None) -> list[dict[str, Any]]:
-    """All of them; `record` is null where there is no project."""
+    """All of them, with what they have done; `record` is null where there is no project."""
     asked = known(now)
-    done = deeds(found) if found else None
-    rows = [told(asked, agent) for agent in everyone(now, asked, found)]
-    nothing = {"landed": 0, "failed": 0, "tokens": 0, "usd_micros": 0}
-    return [{**row, "record": None if done is None else done.get(row["agent"], nothing)} for row in rows]
+    done = deeds(found) if found else {}
+    today = spending.today(now.home.config).agents
+    return [
+        {
+            **told(asked, agent),
+            "record": done.get(agent.name, Deeds()).told() if found else None,
+            "today": today.get(agent.name, Total()).told(),
+            "tested": _tested(trial.read(now.home.config, agent.name)),
+        }
+        for agent in everyone(now, asked, found)
+    ]
+
+
+def _tested(record: dict[str, Any] | None) -> dict[str, Any] | None:
+    if record is None:
+        return None
+    held = [day.get("held") for day in record["days"] if isinstance(day, dict)]
+    return {"at": str(record.get("at")), "held": held.count(True), "not_held": held.count(False)}
+
+
+def wake(now: Session, name: str) -> list[Limit]:
+    """Ends the rest of an agent's account, of all its models; what has ended. Raises 64, 73."""
+    need(now, [name])
+    return cooldowns.end(now.home.runtime, agentname.parse(name).account_id)
 
 
 def until(second: int) -> str:

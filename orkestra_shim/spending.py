@@ -223,6 +223,11 @@ class Total:
         return ", ".join(parts)
 
 
+def total(told: Mapping[str, int]) -> Total:
+    """Sums as `Total.told` has them, whatever else is beside them."""
+    return Total(**{key: told[key] for key in vars(Total())})
+
+
 def tokens_of(line: Mapping[str, Any]) -> int | None:
     """All tokens of a line of the file, None where they are not known."""
     told = line.get("tokens")

@@ -36,6 +36,8 @@ parallel sessions do not disturb each other. A TURN is one of:
     {"hang": 60, "after": "request|headers"} silence, then the connection closes
     {"drop": "request|middle"}               the connection closes early
 
+    {"text": "...", "raw": true}             a plain reply, also where the request asks for JSON by a schema
+
 Any turn may add "say" (text before its tool calls), "delay" (seconds before the
 reply), "usage" {"input": n, "output": n}, and, for error/hang/drop, "times": n
 (after n plays for one conversation the next turn is used; without it the
@@ -470,7 +472,7 @@ def reply_for(ask, turn):
         calls, text = [(schema_tool, turn["json"])], ""
     elif "json" in turn:
         text = json.dumps(turn["json"])
-    elif ask.schema:
+    elif ask.schema and not turn.get("raw"):
         text = json.dumps(sample(ask.schema))
     elif "big" in turn:
         text = long_text(turn["big"])
@@ -993,7 +995,7 @@ class Handler(BaseHTTPRequestHandler):
             schema=bool(ask.schema),
             rule=rule,
             turn=number,
-            plays=next((k for k in turn if k not in ("say", "delay", "usage")), "?"),
+            plays=next((k for k in turn if k not in ("say", "delay", "usage", "raw")), "?"),
             last_user=users[-1][-200:] if users else "",
         )
         try:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from orkestra_shim.commands import as_json, say, say_json, session
-from orkestra_shim.errors import EX_UNAVAILABLE
+from orkestra_shim.errors import EX_FAILED, EX_UNAVAILABLE
 
 
 def _complete(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
@@ -39,7 +39,10 @@ def list_(wanted: str | None, as_json: bool) -> None:
       agent, adapter, kind, family, model, account, can, binary
       state        works, rests (until an epoch second), missing, not logged in or broken
       why, until
-      record       {landed, failed, tokens, usd_micros} by the outcomes on the project's branch, or null
+      record       {landed, failed, tokens, usd_micros, notional_usd_micros, seconds, unknown} by the
+                   outcomes on the project's branch, or null; unknown: pieces of work of unknown cost
+      today        what was spent by it today, in all projects: the same without landed and failed
+      tested       {at, held, not_held} of the last `agents test`, or null
     """
     from orkestra_shim import roster
 
@@ -51,19 +54,26 @@ def list_(wanted: str | None, as_json: bool) -> None:
     width = max(len(row["agent"]) for row in rows)
     for row in rows:
         say(_line(row, width))
+    if any(row["state"] == "rests" for row in rows):
+        say("one that rests is used again at once after: orkestra agents wake NAME")
 
 
 def _line(row: dict[str, Any], width: int) -> str:
-    from orkestra_shim import roster
+    from orkestra_shim import roster, spending
 
     state = row["state"]
     if state == "rests":
         state += f" until {roster.until(row['until'])}"
     more = []
-    record = row["record"]
-    if record and any(record.values()):
+    record, tested = row["record"], row["tested"]
+    if record and (record["landed"] or record["failed"]):
         more.append(f"{record['landed']} landed, {record['failed']} failed")
-        more.append(f"{record['tokens']} tokens, ${record['usd_micros'] / 1_000_000:.2f}")
+    for when, told in (("in all", record), ("today", row["today"])):
+        if told and (words := spending.total(told).words()):
+            more.append(f"{words} {when}")
+    if tested:
+        of = tested["held"] + tested["not_held"]
+        more.append(f"tested {tested['at'][:10]}: {tested['held']} of {of} held")
     if row["why"]:
         more.append(row["why"])
     family = row["family"] if row["kind"] == "ai" else "no model"
@@ -107,3 +117,43 @@ def login(name: str) -> None:
     from orkestra_shim import login as logging_in
 
     say(f"{name} is logged in; the login is in {logging_in.login(session(), name)}")
+
+
+@agents.command()
+@one_name
+def wake(name: str) -> None:
+    """End an agent's rest: its account, with all models, is used again at once, also by runs that go on."""
+    from orkestra_shim import roster
+
+    ended = roster.wake(session(), name)
+    for one in ended:
+        say(f"{one.name} rested until {roster.until(one.until)}; it is used again")
+    if not ended:
+        say(f"{name} does not rest")
+
+
+@agents.command()
+@one_name
+@as_json
+def test(name: str, as_json: bool) -> None:
+    """Try an agent's adapter on its bad days: a hang, limits, a broken answer, a child that stays.
+
+    The agent's own tool runs as in a task; a stand-in on this machine answers for its model, and nothing can
+    reach the vendor. What came of it is kept in CONFIG/RUNTIME/agents/NAME.json, and `agents list` shows it.
+    Where the tool needs a model's name: NAME:MODEL.
+
+    Exit: 0 all that could be tested held; 1 something did not; 69 the tool is not installed.
+    """
+    from orkestra_shim import trial
+
+    marks = {True: "held", False: "NOT HELD", None: "not tested"}
+
+    def tell(row: dict[str, Any]) -> None:
+        say(f"{marks[row['held']]:<10}  {row['day']}: {row['why'] or row['wants']}", err=as_json)
+
+    record = trial.run(session(), name, tell)
+    if as_json:
+        say_json(record)
+    elif record["network"] == "open":
+        say("it was not cut off from the network here; its key was none")
+    sys.exit(EX_FAILED if any(row["held"] is False for row in record["days"]) else 0)

@@ -97,6 +97,24 @@ def test_users_own_adapters_are_found_and_bounded_and_forge_nothing(bare: World)
     assert len(done.stdout.splitlines()) == 1 and "\x1b" not in done.stdout
 
 
+def test_a_rest_is_shown_and_ends_when_a_person_says_so(bare: World) -> None:
+    body = '#!/bin/bash\n[[ $1 != describe ]] || echo \'{"name": "mine", "kind": "ai", "can": ["work"]}\'\n'
+    executable(bare.home / "CONFIG" / "agents" / "mine", body)
+    now = int(time.time())
+    limits = {"mine": [{"model": None, "at": now, "until": now + 4000, "why": "usage limit"}]}
+    file = bare.home / "CONFIG" / "RUNTIME" / "limits.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"version": 1, "limits": limits}))
+    row = asked(bare, "list")["mine"]
+    assert (row["state"], row["until"], row["why"]) == ("rests", now + 4000, "usage limit")
+    said = bare.orkestra("agents", "list").stdout
+    assert "rests until" in said and "orkestra agents wake NAME" in said
+    assert "used again" in bare.orkestra("agents", "wake", "mine:fast").stdout
+    assert asked(bare, "list")["mine"]["state"] == "works"
+    assert "does not rest" in bare.orkestra("agents", "wake", "mine").stdout
+    assert bare.orkestra("agents", "wake", "nobody").returncode == 64
+
+
 def test_the_record_of_the_project(bare: World) -> None:
     assert asked(bare, "list")["shell"]["record"] is None
     tasks = [
@@ -106,7 +124,9 @@ def test_the_record_of_the_project(bare: World) -> None:
     ]
     bare.new("deeds", tasks, agents=["shell", "claude@work:opus"]).start()
     rows = asked(bare, "list")
-    assert rows["shell"]["record"] == {"landed": 2, "failed": 1, "tokens": 0, "usd_micros": 0}
+    record = rows["shell"]["record"]
+    assert (record["landed"], record["failed"], record["usd_micros"]) == (2, 1, 0)
+    assert rows["shell"]["today"]["usd_micros"] == 0 and rows["shell"]["tested"] is None
     assert rows["claude"]["record"]["landed"] == 0
     row = rows["claude@work:opus"]
     assert (row["account"], row["model"], row["state"] == "works") == ("work", "opus", False)
