@@ -12,8 +12,8 @@ asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballot
 `voted` shows votes that were held; `blame` says whose work a line is (`spots`, `accounts`). `report` is all
 of it as a page (`timeline`, `drawing`).
 
-Agents, for people: `roster` is which there are (`login` calls a tool's own); a `trial` plays the bad `days`, each a
-`rehearsal`, in `seclusion`.
+Agents, for people: `roster` is which there are (`login` calls a tool's own); a `trial` plays the bad `days`,
+each a `rehearsal`, in `seclusion`.
 
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
 `surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `followups`, `pauses`, `journal`,
