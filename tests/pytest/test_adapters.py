@@ -128,7 +128,9 @@ def test_work_writes_a_file(bench: Bench) -> None:
 def test_model_is_the_agents(bench: Bench) -> None:
     bench.env(ANTHROPIC_API_KEY=KEY, ORKESTRA_MODEL="claude-some-model")
     assert bench.work("hello") == 0
-    assert bench.stub.asked()[-1]["model"] == "claude-some-model"
+    assert bench.ballot("case-ballot") == 0
+    asked = [(entry["model"], entry["rule"]) for entry in bench.stub.asked()]
+    assert {model for model, _ in asked} == {"claude-some-model"} and asked[0][1] != asked[-1][1]
 
 
 @pytest.mark.parametrize(

@@ -225,6 +225,7 @@ def test_ballot(bench: Bench) -> None:
     assert (code, result.exit) == (0, 0)
     assert result.raw["ballot"] == {"choice": "approve", "reason": "fine", "confidence": 80}
     assert list((bench.workspace / "ballots").iterdir()) == []
+    assert {entry["model"] for entry in bench.stub.asked()} == {bench.fixed["ORKESTRA_MODEL"]}
 
 
 @each(*WORKERS)
