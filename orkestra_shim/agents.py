@@ -242,6 +242,10 @@ class Agents:
         """An agent's tool was not limited."""
         self._limits.answered(*self._account(name))
 
+    def limits_hold(self) -> bool:
+        """Whether any account is limited now."""
+        return self._limits.hold()
+
     def limited(self, name: str) -> cooldowns.Limit | None:
         """What limits it now."""
         return self._limits.of(*self._account(name))

@@ -231,6 +231,11 @@ class Cooldowns:
         if self._times:
             self._times.pop((account, model), None)
 
+    def hold(self) -> bool:
+        """Whether anything is limited now."""
+        self._look()
+        return bool(self._ends) and max(self._ends.values()) > moments.passed()
+
     def of(self, account: str, model: str) -> Limit | None:
         """What limits an agent of that account and model now; of several the one that ends last."""
         self._look()

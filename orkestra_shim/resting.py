@@ -66,7 +66,7 @@ class Resting:
     def left(self) -> float | None:
         """Seconds until the first of what waits for a limit alone can be given out, or None."""
         run = self.run
-        if run.pauses.now.everything:
+        if run.pauses.now.everything or not run.agents.limits_hold():
             return None
         times = [self._rests(state) for _, state in self.waiting()]
         for heap in list(run.queue.heaps):

@@ -119,6 +119,17 @@ def test_a_rejection_counts_unless_the_run_went_on(status: str) -> None:
     assert verdict(limit_event(status) + result(subtype="error_max_turns"), 1)["error_kind"] == "failed"
 
 
+@pytest.mark.parametrize(
+    ("kind", "of"),
+    [("five_hour", "account"), ("seven_day_opus", "model"), ("seven_day_sonnet", "model"), (7, None)],
+)
+def test_of_what_a_limit_is(kind: object, of: str | None) -> None:
+    said = limit_event("rejected").replace('"rejected"', f'"rejected", "rateLimitType": {json.dumps(kind)}')
+    assert verdict(said, 1)["limit_of"] == of
+    assert verdict(said + result(result="done"))["limit_of"] is None
+    assert recorded("subscription-limit")["limit_of"] == "account"
+
+
 PROSE = "rate limit, usage limit, 401 Unauthorized, API Error: 429, error, You've hit your limit"
 
 

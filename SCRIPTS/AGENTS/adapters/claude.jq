@@ -56,4 +56,5 @@ def trouble($result; $exit; $stderr):
     cost: $result.total_cost_usd,
     ballot: $result.structured_output,
     denials: ($result.permission_denials // [] | length),
+    limit_of: ($rejected.rateLimitType | if type != "string" then null elif test("_(opus|sonnet|haiku)$") then "model" else "account" end),
     retry_at: (if $kind == "limited" then (($rejected.resetsAt | reset) // (try ($error | epoch_in) catch null)) else null end)})

@@ -47,11 +47,12 @@ def object_in_text:
     end;
 
 # verdict({error, kind, silent: there was neither a result nor an error exit, text, session, model, usage, cost: in
-# dollars or null, ballot, denials, retry_at}): what every reader gives,
+# dollars or null, ballot, denials, limit_of, retry_at}): what every reader gives,
 #   {"text", "session", "model", "usage": {"input": not from a cache, "output", "cache_write", "cache_read"},
 #    "cost_usd_micros": null where the tool says none, "ballot": the object that was asked for, or null,
 #    "denials": tool calls that were refused, "error": null or what went wrong,
 #    "error_kind": null | "limited" | "login" | "failed", "retry_at": epoch or null,
+#    "limit_of": "account" | "model", null where the words of the error are to tell,
 #    "exit": the adapter contract's exit code that follows (0, 1, 65 no result, 75, 77)}
 def verdict($found):
   (if $found.error == null then null else $found.kind // "failed" end) as $kind
@@ -67,4 +68,5 @@ def verdict($found):
      error: (if $kind == null then null else ($found.error | words | cut) end),
      error_kind: $kind,
      exit: ({"limited": 75, "login": 77, "failed": (if $found.silent == true then 65 else 1 end)}[$kind // ""] // 0),
+     limit_of: (if $kind == "limited" then $found.limit_of else null end),
      retry_at: (if $kind == "limited" then $found.retry_at else null end)};
