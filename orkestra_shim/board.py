@@ -212,7 +212,8 @@ def _limited(row: dict[str, Any], found: Project, past: progress.Past, limits: l
     if row["state"] != "ready" or not limits:
         return
     reviewers = past.put_off.get(row["id"])
-    names = reviewers or (found.agents if row["agent"] == "auto" else [row["agent"]])
+    named = [row["agent"], *found.fallback.get(row["agent"], [])]
+    names = reviewers or (found.agents if row["agent"] == "auto" else named)
     known = [cooldowns.holding(limits, name) for name in names]
     if known and all(known):
         row["limited"] = sorted({one.name for one in known if one})
