@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,8 @@ def read(session: Session, found: Project) -> Board:
     branch = _records(git_dir, found.branch)
     run = holder(git_dir)
     past = progress.read(found.path, whole=run is not None)
-    working = _working(session, found, past) if run else {}
-    rows = {task.id: _row(task.raw, document, branch, working) for task in document.tasks}
+    at_work = working(session, found, past) if run else {}
+    rows = {task.id: _row(task.raw, document, branch, at_work) for task in document.tasks}
     if found.land == "pr":
         _wait_for_merge(found, document, branch, rows)
     limits, problem = cooldowns.read(session.home.runtime)
@@ -119,9 +120,18 @@ def holder(git_dir: Path) -> dict[str, Any] | None:
     return {"process": int(words[0]), "host": words[1], "since": words[2]}
 
 
-def _working(session: Session, found: Project, past: progress.Past) -> dict[str, dict[str, Any]]:
+def since(run: dict[str, Any]) -> float | None:
+    """The epoch second at which a run began; None where its file says something else."""
+    try:
+        # Before Python 3.11 the zone needs its colon.
+        return datetime.strptime(run["since"], "%Y-%m-%dT%H:%M:%S%z").timestamp()
+    except ValueError:
+        return None
+
+
+def working(session: Session, found: Project, past: progress.Past) -> dict[str, dict[str, Any]]:
     """Tasks that a worker has right now, by what each says of itself; times are epoch seconds."""
-    working: dict[str, dict[str, Any]] = {}
+    told: dict[str, dict[str, Any]] = {}
     for now in sorted((session.home.runtime / found.id).glob("w*/now")):
         raw = files.read_bounded(now, 1024) or b""
         fields = raw.decode("utf-8", "replace").rstrip("\n").split("\t")
@@ -129,7 +139,7 @@ def _working(session: Session, found: Project, past: progress.Past) -> dict[str,
             continue  # it is being written
         task, number, agent, stage, at = fields
         begun = past.begun.get(task)
-        working[task] = {
+        told[task] = {
             "worker": printable(now.parent.name),
             "try": int(number),
             "by": printable(agent),
@@ -139,12 +149,18 @@ def _working(session: Session, found: Project, past: progress.Past) -> dict[str,
             "usual_seconds": progress.median(past.of(agent)),
             "past_attempts": len(past.of(agent)),
         }
-    return working
+    return told
+
+
+def worker_names(session: Session, found: Project) -> list[str]:
+    """The workers of the run, by their numbers."""
+    names = [path.stem for path in (session.home.runtime / found.id / "run").glob("w*.req")]
+    return sorted(names, key=lambda name: (len(name), name))
 
 
 def workers(session: Session, found: Project) -> int:
     """How many workers the run has."""
-    return sum(1 for _ in (session.home.runtime / found.id / "run").glob("w*.req"))
+    return len(worker_names(session, found))
 
 
 def _row(

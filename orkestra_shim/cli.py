@@ -20,6 +20,7 @@ from orkestra_shim.commands import (
     task,
     undo,
     vote,
+    watching,
 )
 from orkestra_shim.errors import (
     EX_CANNOT_WRITE,
@@ -53,6 +54,8 @@ for command in (
     run.pause,
     run.resume,
     run.status,
+    watching.watch,
+    watching.log,
     task.task,
     undo.undo,
     vote.vote,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import Counter
 from typing import Any
@@ -43,15 +44,24 @@ def run(now: Session, ask: bool, fresh: bool) -> int:
         tasks = len(board.read(now, found).rows)
         say(f"made {found.path}: {tasks} tasks, done by plain commands; this costs nothing")
     projects.point_to(now.home, now.projects, found)
-    code = scripts.follow(
-        now.home, now.values, "CORE/orchestrator.sh", ["start", "--project", str(found.path)], say
-    )
+    code = _run(now, found, ["start", "--project", str(found.path)])
     seen = board.read(now, found)
     if _is_complete(seen):
         _tell(seen)
     else:
         say(f"not finished: {_progress(seen)}; to go on: {_called()} demo")
     return code
+
+
+def _run(now: Session, found: Project, arguments: list[str]) -> int:
+    """The exit code of the run, which a terminal shows on a screen and everything else in lines."""
+    if sys.stdout.isatty():
+        from orkestra_shim import screen
+
+        code = screen.run(now, found, arguments)
+        if code is not None:
+            return code
+    return scripts.follow(now.home, now.values, "CORE/orchestrator.sh", arguments, say)
 
 
 def _there(now: Session) -> Project | None:

@@ -207,6 +207,19 @@ def read_tail(path: Path, limit: int) -> bytes | None:
         return _read(file, limit)
 
 
+def read_from(path: Path, at: int, limit: int = 1 << 20) -> tuple[bytes, int]:
+    """What a regular file holds behind `at`, and where that ends; all of one that is shorter now."""
+    descriptor = _open_regular(path)
+    if descriptor is None:
+        return b"", 0
+    with os.fdopen(descriptor, "rb") as file:
+        if os.fstat(descriptor).st_size < at:
+            at = 0
+        file.seek(at)
+        data = _read(file, limit)
+        return data, at + len(data)
+
+
 def _open_regular(path: Path) -> int | None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -52,11 +52,17 @@ def become(home: Home, values: Mapping[str, Value], name: str, arguments: list[s
 
 
 def follow(
-    home: Home, values: Mapping[str, Value], name: str, arguments: list[str], line: Callable[[str], None]
+    home: Home,
+    values: Mapping[str, Value],
+    name: str,
+    arguments: list[str],
+    line: Callable[[str], None],
+    error: Callable[[str], None] | None = None,
 ) -> int:
-    """Runs a script in its own process group, gives `line` each line it prints, returns its exit code.
+    """Runs a script in its own process group, gives `line` each line that it prints; its exit code.
 
-    Its stderr is ours. INT, TERM and HUP that reach us meanwhile are passed on to it, and it is waited for.
+    Its stderr is ours, unless `error` takes its lines. INT, TERM and HUP that reach us meanwhile are passed
+    on to it, and it is waited for.
     """
     import sys
 
@@ -75,7 +81,7 @@ def follow(
             _no_out=True,
             _out=lambda text: line(text.rstrip("\n")),
             _out_bufsize=1,
-            _err=sys.stderr.fileno(),
+            _err=sys.stderr.fileno() if error is None else lambda text: error(text.rstrip("\n")),
             _encoding="utf-8",
             _decode_errors="replace",
             _env=environment(home, values),

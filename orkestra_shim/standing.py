@@ -56,11 +56,8 @@ def _run(now: Session, seen: Board) -> list[str]:
     from orkestra_shim import clock, morning
 
     run, number = seen.run, board.workers(now, seen.project)
-    try:
-        # Before Python 3.11 the zone needs its colon.
-        since = clock.shown(datetime.strptime(run["since"], "%Y-%m-%dT%H:%M:%S%z"))
-    except ValueError:
-        since = printable(run["since"])
+    began = board.since(run)
+    since = clock.shown(datetime.fromtimestamp(began).astimezone()) if began else printable(run["since"])
     shown = [f"a run goes on since {since} (process {run['process']} on {printable(run['host'])})"]
     shown += [_worker(row) for row in seen.rows.values() if row["state"] == "in_progress"]
     span = progress.span(seen.rows, seen.past, number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--anyway", is_flag=True, help="Go on although the project's check fails before anything was done."
 )
+@click.option("--plain", is_flag=True, help="Lines as they come, also in a terminal.")
 def start(
     wanted: str | None,
     stay: bool,
@@ -37,8 +39,12 @@ def start(
     until: str | None,
     no_wait: bool,
     anyway: bool,
-) -> None:
-    """Work through the queue until nothing is left to do."""
+    plain: bool,
+) -> int:
+    """Work through the queue until nothing is left to do.
+
+    In a terminal it shows one screen of what every worker is at; `orkestra watch` shows it again elsewhere.
+    """
     from orkestra_shim import scripts
 
     now = session()
@@ -50,7 +56,14 @@ def start(
     for task in only:
         arguments += ["--only", task]
     say(f"project {found.name} ({found.path})")
+    if not plain and sys.stdout.isatty():
+        from orkestra_shim import screen
+
+        code = screen.run(now, found, arguments)
+        if code is not None:
+            return code
     scripts.become(now.home, now.values, "CORE/orchestrator.sh", arguments)
+    return 0
 
 
 @click.command()

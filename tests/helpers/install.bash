@@ -10,6 +10,7 @@ flock	util-linux	bats e2e
 npm	npm	pytest bats e2e
 crontab	cron	e2e
 ip	iproute2	e2e
+tmux	tmux	e2e
 chromium	chromium	e2e
 chromedriver	chromium-driver	e2e
 munged	munge	e2e

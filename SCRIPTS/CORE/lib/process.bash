@@ -66,6 +66,13 @@ process::run() {
   process::wait "$_var"
 }
 
+# process::to_its_end PROGRAM...: this subshell becomes a short program that goes on when our group is told to stop.
+# Killed in its middle it would look like something that went wrong.
+process::to_its_end() {
+  trap '' TERM INT HUP
+  exec "$@"
+}
+
 # process::stop SIGNAL: sends it to the started child's whole group, or to the child alone as long as it has not made
 # one; no child, or a dead one, is no error.
 process::stop() {

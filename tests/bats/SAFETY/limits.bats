@@ -85,6 +85,20 @@ nothing_runs() {
   return 1
 }
 
+# --- told to stop in the middle of a look ------------------------------------------------------------------------
+
+@test "a look at the output that is cut off by a stop is no failure of ours" {
+  mkdir -- "$PLACE/bin"
+  printf '#!/bin/bash\nkill -TERM 0\nsleep 0.5\nexec %q "$@"\n' "$(type -P stat)" >"$PLACE/bin/stat"
+  chmod +x -- "$PLACE/bin/stat"
+  echo 'sleep 60' >"$COMMAND"
+  run --separate-stderr setsid --wait env PATH="$PLACE/bin:$PATH" ORKESTRA_SANDBOX=required \
+    "$SCRIPTS/SAFETY/check.sh" "$W" "$COMMAND" "$LOG" 60
+  assert_equal "$stderr" ''
+  assert_status 143
+  nothing_runs
+}
+
 # --- output -----------------------------------------------------------------------------------------------------
 
 # Prints without end where it may: this one ends by itself after 3 MiB and says that it got there.
