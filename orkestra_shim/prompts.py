@@ -1,4 +1,7 @@
-"""Prompts for agents, from Jinja2 templates; what is quoted is fenced, and keys never enter."""
+"""Prompts for agents, from Jinja2 templates; what is quoted is fenced, and keys never enter.
+
+A project may have its own for those of OWN (`overrides`).
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,14 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from .overrides import NONE, Overrides
 from .tasks import Task
 from .text import clean
 
 DIFF_LIMIT = 200_000
 RULES_LIMIT = 32_768
+TASK, RESUME, REVIEW, FEEDBACK = "task.md.j2", "resume.md.j2", "review.md.j2", "feedback.md.j2"
+OWN = (TASK, RESUME, REVIEW, FEEDBACK)
 
 
 @functools.cache
@@ -35,14 +41,16 @@ def marker() -> str:
     return f"QUOTE-{secrets.token_hex(12)}"
 
 
-def render(template: str, **values: Any) -> str:
-    """The text of prompts/TEMPLATE with values; `mark` is a fresh marker."""
-    return str(_template(template).render(mark=marker(), **values))
+def render(template: str, values: dict[str, Any], own: Overrides = NONE) -> str:
+    """The text of the project's own TEMPLATE, else of prompts/TEMPLATE; `mark` is a fresh marker."""
+    values = {"mark": marker(), **values}
+    made = own.render(template, values)
+    return str(_template(template).render(values)) if made is None else made
 
 
-def for_task(
+def task_values(
     task: Task, project: str, check: str, feedback: str, previous: bool, start: int, rules: str
-) -> str:
+) -> dict[str, Any]:
     """What the agent of a task is told.
 
     `previous`: the patch of an earlier attempt is handed over; `start`: the attempt whose work is in the
@@ -58,42 +66,77 @@ def for_task(
         "allow_paths": raw.get("allow_paths") or [],
         "allow_empty": raw.get("allow_empty", False),
     }
-    return render(
-        "task.md.j2",
-        project=project,
-        check=check,
-        feedback=feedback,
-        previous=previous,
-        start=start,
-        note=str(raw.get("note") or ""),
-        rules=rules,
-        task=told,
-    )
+    return {
+        "project": project,
+        "check": check,
+        "feedback": feedback,
+        "previous": previous,
+        "start": start,
+        "note": str(raw.get("note") or ""),
+        "rules": rules,
+        "task": told,
+    }
 
 
-def for_resumed(task: Task, feedback: str, check: str, folder: Path) -> str:
+def resume_values(task: Task, feedback: str, check: str, folder: Path) -> dict[str, Any]:
     """What an agent is told whose session goes on: what is new since, and nothing else."""
-    return render(
-        "resume.md.j2",
-        id=task.id,
-        title=task.title,
-        feedback=feedback,
-        check=check,
-        folder=folder,
-        note=str(task.raw.get("note") or ""),
-    )
+    return {
+        "id": task.id,
+        "title": task.title,
+        "feedback": feedback,
+        "check": check,
+        "folder": folder,
+        "note": str(task.raw.get("note") or ""),
+    }
 
 
-def for_review(task: Task, evidence: list[dict[str, Any]], diff: bytes) -> str:
+def review_values(task: Task, evidence: list[dict[str, Any]], diff: bytes) -> dict[str, Any]:
     """What a reviewer is asked about a change; a long diff is cut, and the prompt says so."""
-    return render(
-        "review.md.j2",
-        title=task.title,
-        description=str(task.raw.get("description") or ""),
-        evidence=evidence,
-        diff=diff[:DIFF_LIMIT].decode("utf-8", "replace"),
-        cut=len(diff) > DIFF_LIMIT,
+    return {
+        "title": task.title,
+        "description": str(task.raw.get("description") or ""),
+        "evidence": evidence,
+        "diff": diff[:DIFF_LIMIT].decode("utf-8", "replace"),
+        "cut": len(diff) > DIFF_LIMIT,
+    }
+
+
+def feedback_values(why: str, detail: str) -> dict[str, Any]:
+    """Why the last try was not taken, and the evidence of it."""
+    return {"why": why, "detail": detail}
+
+
+def samples() -> dict[str, list[dict[str, Any]]]:
+    """For each prompt that a project may have its own of: values with all there can be, and with nothing."""
+    bare = Task({"id": "sample", "title": "A sample"}, 0)
+    full = Task(
+        {
+            **bare.raw,
+            "description": "What is to be done.\nIn two lines.",
+            "command": "make it\nso",
+            "inputs": ["src/brief.md"],
+            "allow_paths": ["src/**", "docs/*.md"],
+            "allow_empty": True,
+            "note": "A person's word.",
+        },
+        0,
     )
+    evidence = [{"check": "make test", "exit": 0, "log_sha256": "0" * 64, "tree": "0" * 40}]
+    return {
+        TASK: [
+            task_values(bare, "sample", "", "", False, 0, ""),
+            task_values(full, "sample", "make test", "It failed.", True, 2, "Be kind."),
+        ],
+        RESUME: [
+            resume_values(bare, "", "", Path("/there")),
+            resume_values(full, "It failed.", "make test", Path("/there")),
+        ],
+        REVIEW: [
+            review_values(bare, [], b"+one\n"),
+            review_values(full, evidence, b"+one\n" * (DIFF_LIMIT // 5 + 1)),
+        ],
+        FEEDBACK: [feedback_values("It failed.", ""), feedback_values("It failed.", "assert 7 == 8")],
+    }
 
 
 def for_pull_request(
@@ -104,11 +147,11 @@ def for_pull_request(
     quoted += [str(one["reason"]) for vote in votes for one in vote["ballots"]]
     quoted += [str(one["why"]) for vote in votes for one in vote["absent"]]
     longest = max((len(run) for text in quoted for run in re.findall("`+", text)), default=0)
-    return render(
-        "pull-request.md.j2",
-        fence="`" * max(3, longest + 1),
-        outcome=outcome,
-        votes=votes,
-        description=clean(description).strip(),
-        riders=riders,
-    )
+    values = {
+        "fence": "`" * max(3, longest + 1),
+        "outcome": outcome,
+        "votes": votes,
+        "description": clean(description).strip(),
+        "riders": riders,
+    }
+    return render("pull-request.md.j2", values)

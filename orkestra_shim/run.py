@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import files, followups, journal, moments, pauses, project, queue, records, watch
+from . import files, followups, journal, moments, overrides, pauses, project, prompts, queue, records, watch
 from .agents import Agents
 from .assignment import Assignment
 from .edits import Edits
@@ -43,6 +43,10 @@ class Run:
             )
         file = watch.QueueFile(here.checkout, self.redact)
         self.project = project.parse(here.project, *here.checkout.read(str(project.FILE)))
+        self.own = overrides.load(here.git, head, prompts.OWN, lambda why: self.say("warning", why))
+        self.own.check(prompts.samples() if self.own.texts else {})
+        for name, text in self.own.texts.items():
+            self.redact.need_none(text, f"{overrides.FOLDER}/{name}")
         self.branch = records.read_branch(here.git, head)
         self.ledger = Ledger(self.branch)
         self.agents = Agents(here.scripts, here.config, here.keys, lambda line: self.say("warning", line))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -61,11 +63,13 @@ def check_of(run: Run, work: Work) -> str:
 
 def _task_exchange(run: Run, work: Work, check: str) -> Exchange:
     task, state = work.task, run.state(work.task.id)
-    feedback = prompts.render("feedback.md.j2", why=state.why, detail=state.detail) if state.why else ""
+    told = prompts.feedback_values(_placeless(run, state.why), _placeless(run, state.detail))
+    feedback = prompts.render(prompts.FEEDBACK, told, run.own) if state.why else ""
     previous = _previous_patch(run, task.id, state.previous or work.handed)
-    prompt = prompts.for_task(
+    values = prompts.task_values(
         task, run.project.name, check, feedback, previous is not None, work.start, _rules(run)
     )
+    prompt = prompts.render(prompts.TASK, values, run.own)
     exchange: Exchange = {
         "prompt.md": run.redact(prompt),
         "task.json": json.dumps(run.redact.deep(task.raw), ensure_ascii=False, indent=2).encode(
@@ -75,7 +79,8 @@ def _task_exchange(run: Run, work: Work, check: str) -> Exchange:
     if run.agents.get(work.agent).kind == "shell":
         exchange["command"] = task.command
     if work.session:
-        resumed = prompts.for_resumed(task, feedback, check, work.place.workspace / "tree")
+        told = prompts.resume_values(task, feedback, check, work.place.workspace / "tree")
+        resumed = prompts.render(prompts.RESUME, told, run.own)
         exchange["resume.md"] = run.redact(resumed)
     if feedback:
         exchange["feedback.md"] = run.redact(feedback)
@@ -98,8 +103,21 @@ def _previous_patch(run: Run, task: str, number: int) -> bytes | None:
 
 def _rules(run: Run) -> str:
     """The project's own instructions for agents."""
-    data = files.read_bounded(run.here.project / "AGENTS.md", prompts.RULES_LIMIT)
+    if run.here.checkout.on_branch():
+        data = files.read_bounded(run.here.project / "AGENTS.md", prompts.RULES_LIMIT)
+    else:
+        data = (run.here.git.blob(f"{run.branch.head}:AGENTS.md") or b"")[: prompts.RULES_LIMIT]
     return data.decode("utf-8", "replace").strip() if data else ""
+
+
+def _placeless(run: Run, text: str) -> str:
+    """Evidence without the places where it arose: the next try may be in another workspace."""
+    here = run.here
+    text = re.sub(rf"{re.escape(str(here.workspaces))}/w[0-9]+/tree(?![^/\s:'\"),\]])", ".", text)
+    for place in (here.workspaces, here.runtime, here.project, here.config, here.logs):
+        text = text.replace(str(place), "[elsewhere]")
+    home = os.environ.get("HOME", "")
+    return text.replace(f"{home}/", "~/") if home.strip("/") else text
 
 
 # --- a ballot -----------------------------------------------------------------------------------------------
@@ -110,7 +128,9 @@ def for_ballot(run: Run, work: Work, vote: Path, member: str, diff: bytes) -> Pa
 
     The ticket holds the reviewer's key: it is never in the logs, and goes when the vote is closed.
     """
-    prompt = run.redact(prompts.for_review(work.task, work.evidence, diff))
+    prompt = run.redact(
+        prompts.render(prompts.REVIEW, prompts.review_values(work.task, work.evidence, diff), run.own)
+    )
     timeout = min(BALLOT_TIMEOUT, int(work.task.raw.get("timeout", DEFAULT_TIMEOUT)))
     name = agentname.folder(member)
     place = Place(work.place.folder / BALLOTS / name, work.place.workspace, work.place.project)

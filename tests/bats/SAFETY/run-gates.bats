@@ -285,7 +285,7 @@ E
 @test "protected: what judges or instructs agents is marked; the change passes with the mark" {
   local path
   for path in tests/test_b.py src/deep/x_test.go web/a.test.ts conftest.py .github/workflows/ci.yml .gitlab-ci.yml \
-    package-lock.json sub/Cargo.lock AGENTS.md sub/CLAUDE.md .claude/settings.json .cursor/rules .aider.conf.yml \
+    package-lock.json sub/Cargo.lock AGENTS.md config/prompts/task.md.j2 sub/CLAUDE.md .claude/settings.json .cursor/rules .aider.conf.yml \
     .gitattributes .husky/pre-commit .pre-commit-config.yaml Makefile package.json tox.ini setup.cfg pyproject.toml; do
     git read-tree "$BASE"
     stage 100644 "$path" changed
