@@ -17,11 +17,12 @@ Agents, for people: `roster` is which there are (`login` calls a tool's own); a 
 each a `rehearsal`, in `seclusion`.
 
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
-`surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `followups`, `pauses`, `journal`,
-`taskstate`, `ledger`, `assignment` (`merits`), `resting`, `agents`, `resets`, `summary`. A try of a task is a
-`work`; it goes through `attempt`, `review` (`committee`, `ballots`, `votes`) and `landing` or `endings`, with
-`tickets`, `shares`, `prompts` (`overrides`), `evidence`, `resuming` (of a tool's session). A login comes back
-if it is a `credential`; `freshness` says when it ends. Cost goes through `meter` (`prices`) to `spending`.
+`surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `followups`, `pauses`, `hands`,
+`journal`, `taskstate`, `ledger`, `assignment` (`merits`), `resting`, `agents`, `resets`, `summary`. A try
+of a task is a `work`; it goes through `attempt`, `review` (`committee`, `ballots`, `votes`) and `landing`
+or `endings`, with `tickets`, `shares`, `prompts` (`overrides`), `evidence`, `resuming` (of a tool's
+session). `attaching` lends a person's `terminal`. A login comes back if it is a `credential`; `freshness`
+says when it ends. Cost goes through `meter` (`prices`) to `spending`.
 `remote` (`proposals` for pull requests, `said`) is what the courier does at the project's remote.
 
 Both: `home`, `settings`, `keyring`, `keys`, `project`, `projects`, `cooldowns`, `checkout`, `records`,

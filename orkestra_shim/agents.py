@@ -14,6 +14,7 @@ from .errors import EX_LOGIN, EX_USAGE, OrkestraError
 from .keyring import Keyring, accounts, shown
 from .tasks import name_problem
 
+PERSON = "person"  # the author of what somebody did by `orkestra attach`: no agent, and nobody's family
 RUNTIME = "RUNTIME"  # the folder in CONFIG
 _TIMEOUT = 20  # seconds for describe and probe
 
@@ -115,6 +116,8 @@ class Agents:
     def _ask(self, name: str) -> Agent:
         if problem := agentname.problem(name):
             return Agent(name, problem=problem)
+        if name == PERSON:
+            return Agent(name, family=PERSON, kind=PERSON, problem="a person works by: orkestra attach TASK")
         parts = agentname.parse(name)
         agent = Agent(name, parts.account_id, parts.account, model=parts.model)
         adapter = adapters(self._folders).get(parts.adapter)

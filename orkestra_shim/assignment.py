@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from .agents import PERSON
 from .merits import Merits, domain_of, plain
+from .queue import SUBMITTED
 
 if TYPE_CHECKING:
     from .run import Run
@@ -56,13 +58,17 @@ class Assignment:
         return [] if heap in paused else [name for name in self.candidates(heap) if name not in paused]
 
     def usable(self, heap: str) -> list[str]:
-        """Those of them that can work now."""
+        """Those of them that can work now; for what a person has done nobody has to."""
+        if heap == SUBMITTED:
+            return [PERSON]
         return [name for name in self.allowed(heap) if self._run.agents.can_work(name)]
 
     # --- who does ------------------------------------------------------------------------------------------
 
     def pick(self, task: Task, usable: list[str]) -> tuple[str, str]:
         """(agent, why) of those that can work now, of whom there is at least one."""
+        if usable == [PERSON]:
+            return PERSON, "a person has done it"
         run, state = self._run, self._run.states.get(task.id)
         if state and state.kept and state.author:
             # Who made it does not vote on it, whoever could go on with the task now.

@@ -32,9 +32,11 @@ class Attempts:
         """Give a task to a worker, for an agent that was chosen: its ticket and folder, the reply."""
         run, here = self.run, self.run.here
         state = run.state(task.id)
-        kept = here.git.commit(state.kept) if state.kept else None
+        submitted = int(task.raw.get("submitted", 0))
+        own = f"refs/orkestra/attempts/{task.id}/{submitted}" if submitted else ""
+        kept = here.git.commit(state.kept or own) if state.kept or own else None
         start = 0 if kept or state.previous else int(task.raw.get("from_attempt", 0))
-        number = state.tries + 1
+        number = max(state.tries + 1, submitted)
         place = Place(here.runtime / worker, here.workspaces / worker, here.project)
         work = Work(task, number, agent, run.try_folder(task.id, number), place, first=number, start=start)
         try:

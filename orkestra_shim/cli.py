@@ -10,6 +10,7 @@ import click
 from orkestra_shim import __version__
 from orkestra_shim.commands import (
     agents,
+    attach,
     blame,
     cron,
     projects,
@@ -57,6 +58,7 @@ for command in (
     watching.watch,
     watching.log,
     task.task,
+    attach.attach,
     undo.undo,
     vote.vote,
     blame.blame,

@@ -172,7 +172,7 @@ def retry(
         raw = _find(top, name)
         raw["status"] = "pending"
         raw["retried"] = int(raw.get("retried", 0)) + 1
-        over = ["reason", "from_attempt"]
+        over = ["reason", "from_attempt", "submitted"]
         if outcome:
             raw["reopened"] = outcome["id"]
             over += ["note"] * (outcome.get("decision") in ("landed", "answered", "undone"))
@@ -180,6 +180,23 @@ def retry(
             raw.pop(key, None)
         given = {"note": note, "agent": agent, "from_attempt": attempt}
         raw.update({key: value for key, value in given.items() if value})
+        return name
+
+    _edit(found, change)
+
+
+def submit(found: Project, name: str, outcome: dict[str, Any] | None, attempt: int) -> None:
+    """Puts a task back to work with what a person did: kept as `attempt`, for the check as it stands."""
+
+    def change(top: Raw) -> str:
+        raw = _find(top, name)
+        raw["status"] = "pending"
+        raw["retried"] = int(raw.get("retried", 0)) + 1
+        raw["submitted"] = attempt
+        if outcome:
+            raw["reopened"] = outcome["id"]
+        for key in ("reason", "from_attempt"):
+            raw.pop(key, None)
         return name
 
     _edit(found, change)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import evidence, queue, resuming, votes, wire
+from .agents import PERSON
 from .run import Run
 from .tasks import DEFAULT_ATTEMPTS
 from .text import clean
@@ -40,6 +41,9 @@ class Endings:
         run, state = self.run, self.run.state(work.task.id)
         why = self._reason(work.verdict or why) or "no reason was given"
         detail = run.redact(work.detail or _log_tail(work))
+        if work.agent == PERSON:
+            self.person(work, f"{why}; orkestra attach {work.task.id} goes on with it")
+            return ("needs a person",)
         if not _is_to_be_mended(work):
             resuming.forget(run.here.git.git_dir, work.task.id)
         run.event("attempt-failed", work.task.id, work.number, durable=True, why=why, detail=detail)
@@ -57,6 +61,8 @@ class Endings:
         why = self._reason(why)
         resuming.forget(run.here.git.git_dir, work.task.id)
         run.event("conflict", work.task.id, work.number, why=why, detail=run.redact(_log_tail(work)))
+        if work.agent == PERSON:
+            return self.person(work, f"{why}; orkestra attach {work.task.id} shows where")
         if state.conflicts >= CONFLICTS:
             return self.person(work, f"{state.conflicts} times {why}")
         self.put_back(work)

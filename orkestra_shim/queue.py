@@ -22,7 +22,9 @@ FOR_PERSON = 2  # its finished work waits until a person's edit is out of the wa
 NOT_NAMED = 4  # --only named others
 PAUSED = 8  # a person paused it
 LATER = 16  # it failed a moment ago
+ATTACHED = 64  # a person has it in hand
 REVIEW = 32  # its change waits for reviewers that are limited
+SUBMITTED = "+submitted"  # the heap of what a person has done: no agent has to be there for it
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without what reads alike
 
 
@@ -146,6 +148,8 @@ class Queue:
     @staticmethod
     def heap_name(task: Task) -> str:
         """Tasks of one heap can be done by the same agents."""
+        if "submitted" in task.raw:
+            return SUBMITTED
         return "auto+command" if task.agent == "auto" and task.command else task.agent
 
     def is_ready(self, task: Task) -> bool:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from . import evidence, files
 
 if TYPE_CHECKING:
+    from .agents import Agent
     from .run import Run
     from .work import Work
 
@@ -63,12 +64,12 @@ def choose(run: Run, work: Work) -> None:
     if not agent.sessions or agent.revises != "tree" or state.kept or state.previous or work.handed:
         return
     place = folder(run.here.git.git_dir, work.task.id)
-    number = _read(place / "try").strip()
-    if not number or number != str(work.number - 1) or _read(place / "stamp") != stamp(run, work):
+    number = read(place / "try").strip()
+    if not number or number != str(work.number - 1) or read(place / "stamp") != stamp(run, work):
         return
     start = 0
     if work.number == work.first:
-        settled = _read(place / "settled").split()
+        settled = read(place / "settled").split()
         if settled not in ([number, "kept"], [number, "nothing"]):
             return  # nobody knows what has become of the tree
         start = int(number) if settled[1] == "kept" else 0
@@ -76,10 +77,14 @@ def choose(run: Run, work: Work) -> None:
             return
         if start and run.here.git.commit(f"refs/orkestra/attempts/{work.task.id}/{start}") is None:
             return
-    left = evidence.read_result([run.try_folder(work.task.id, int(number))], agent.extract, 0)
-    session = left.raw.get("session")
-    if isinstance(session, str) and _ID.match(session):
+    if session := session_of(run.try_folder(work.task.id, int(number)), agent):
         work.session, work.start = session, start or work.start
+
+
+def session_of(attempt: Path, agent: Agent) -> str:
+    """The id of the session that the tool had in the attempt of this folder; '' where it told none."""
+    session = evidence.read_result([attempt], agent.extract, 0).raw.get("session")
+    return session if isinstance(session, str) and _ID.match(session) else ""
 
 
 def stamp(run: Run, work: Work) -> str:
@@ -95,5 +100,6 @@ def stamp(run: Run, work: Work) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
+    """A file of what is kept."""
     return (files.read_bounded(path, 256) or b"").decode("ascii", "replace")

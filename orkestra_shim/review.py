@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import ballots, canonical, committee, files, tickets, votes, wire
-from .agents import Agent
+from .agents import PERSON, Agent
 from .endings import Endings
 from .errors import EX_INTERNAL, EX_LIMITED, EX_LOGIN, OrkestraError
 from .evidence import Result
@@ -268,6 +268,8 @@ class Review:
             for ballot in vote["ballots"]
             if ballot["choice"] != "approve"
         )
+        if decision == "revise" and work.agent == PERSON:
+            return self.endings.person(work, f"{why}\n{reasons}".strip())
         if decision == "revise":
             return self._revise(work, why, reasons)
         if decision == "reject":

@@ -23,6 +23,7 @@ from . import files, resuming, shares, tickets, wire
 from .attempt import Attempts
 from .endings import Endings
 from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
+from .hands import RunHands
 from .journal import LogLost
 from .landing import Landings
 from .pipes import CONTROL, Client, Loop
@@ -46,6 +47,7 @@ class Server(Loop):
         self.run = run
         self.endings = Endings(run)
         resuming.sweep(run)
+        self.hands = RunHands(run)
         self.review = review = Review(run, self.endings)
         self.attempts = Attempts(run, review, self.endings)
         self.landings = Landings(run, self.endings)
@@ -197,6 +199,7 @@ class Server(Loop):
     def idle(self) -> None:
         """See what people did meanwhile, then answer the claims that can be answered."""
         self._send_courier()
+        self.hands.look({client.work.task.id for client in self._workers() if client.work})
         self.run.look()
         self.run.look_at_time()
         for client in self._workers():
@@ -246,6 +249,8 @@ class Server(Loop):
             return "stop", "the run is ending"
         while True:
             chosen = run.choose()
+            if chosen is not None and not self.hands.gives(chosen[0]):
+                continue
             if chosen is not None:
                 try:
                     client.work, reply = self.attempts.begin(client.name, *chosen)

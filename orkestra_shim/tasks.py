@@ -155,6 +155,7 @@ CHECKS: dict[str, Callable[[str, object], None]] = {
     "reopened": _reopened,
     "retried": _integer(1, 999_999),
     "from_attempt": _integer(1, 999_999),
+    "submitted": _integer(1, 999_999),
     "reason": _text,
     "note": _text,
 }

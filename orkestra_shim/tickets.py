@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from . import agentname, committee, files, freshness, prompts, resuming, shares
 from .agents import Agent
@@ -17,6 +17,7 @@ from .tasks import DEFAULT_TIMEOUT
 from .work import Place
 
 if TYPE_CHECKING:
+    from .agents import Agents
     from .run import Run
     from .work import Work
 
@@ -24,6 +25,25 @@ BALLOTS = "ballots"  # tickets of reviewers, in the worker's own
 BALLOT_TIMEOUT = 600
 _PATCH_LIMIT = 8 << 20  # bytes of an earlier change that are handed over
 Exchange = dict[str, bytes | str]  # files that the agent gets to see, by name
+
+
+class Learner(Protocol):
+    """Who has to know a key when it sees one."""
+
+    def learn_login(self, path: Path) -> None:
+        """The tokens in this file are keys from now on."""
+
+
+class Desk(Protocol):
+    """Who writes tickets: a run, or a person who is attached."""
+
+    @property
+    def agents(self) -> Agents:
+        """Of this home."""
+
+    @property
+    def redact(self) -> Learner:
+        """What is told of the logins that are handed out."""
 
 
 # --- a task -------------------------------------------------------------------------------------------------
@@ -51,7 +71,7 @@ def for_task(run: Run, work: Work) -> None:
         "binds": shares.triples(work.place, run.project.share),
         "sessions": run.agents.get(work.agent).sessions,
     }
-    _write(run, work.place, run.agents.get(work.agent), plain, lists, exchange)
+    write(run, work.place, run.agents.get(work.agent), plain, lists, exchange)
     told = exchange["resume.md" if work.session else "prompt.md"]
     files.write_plain(work.folder / "prompt.md", told, 0o644)
 
@@ -141,7 +161,7 @@ def for_ballot(run: Run, work: Work, vote: Path, member: str, diff: bytes) -> Pa
         "schema.json": json.dumps(committee.BALLOT_SCHEMA),
     }
     plain = {"timeout": str(timeout)}
-    _write(run, place, run.agents.get(member), plain, {"binds": []}, exchange)
+    write(run, place, run.agents.get(member), plain, {"binds": []}, exchange)
     return place.folder
 
 
@@ -153,8 +173,8 @@ def nul(items: Iterable[str]) -> str:
     return "".join(f"{item}\0" for item in items)
 
 
-def _write(
-    run: Run,
+def write(
+    run: Desk,
     place: Place,
     agent: Agent,
     plain: Mapping[str, str],
@@ -185,12 +205,12 @@ def _write(
         files.write_plain(folder / "exchange" / name, content)
 
 
-def logins(run: Run, agent: Agent) -> list[Path]:
+def logins(run: Desk, agent: Agent) -> list[Path]:
     """The login files that the agent gets."""
     return [Path(source) for source in _credentials(run, agent)[::2]]
 
 
-def _credentials(run: Run, agent: Agent) -> list[str]:
+def _credentials(run: Desk, agent: Agent) -> list[str]:
     """Pairs of what is copied and where to; the tokens in it are keys like any other from now on."""
     home = run.agents.home(agent)
     pairs = []

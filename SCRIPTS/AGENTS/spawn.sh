@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# Summary: runs one agent in the sandbox, for a task or for a ballot
+# Summary: runs one agent in the sandbox, for a task, for a ballot or for a person
 # Usage: spawn.sh work WORKSPACE TICKET ATTEMPT
 #        spawn.sh ballot VIEW TICKET OUT WORKSPACE
+#        spawn.sh attach WORKSPACE TICKET PLACE
 #
 # work: the agent works in WORKSPACE/tree on what TICKET says; ATTEMPT (the folder of this attempt) gets output.log and
 # what the adapter leaves: result.json, or the tool's raw output.json, output.stderr and output.exit. Where TICKET names a
 # session of the tool that is kept, it goes on with that, and is told no more than what is new (exchange/resume.md).
 # ballot: the agent looks at VIEW, which it cannot write, without logs/ and .git; OUT gets the same files.
+# attach: a person has the agent's tool, or a shell, in WORKSPACE/tree, in the terminal that this is started in (of which this
+# is the session's leader, and which is nobody else's); HOME and what else it needs is in PLACE. No limit on its time.
 #
 # The agent sees the system, its tree, a fresh HOME with its own credentials in it, and ORKESTRA_ATTEMPT_DIR (made from
 # TICKET/exchange). It dies with this process. TERM is passed on; what was refreshed is kept, then this ends with 143.
@@ -27,7 +30,8 @@ main() {
   case "${1:-} $#" in
     'work 4') spawn::work "$2" "$3" "$4" ;;
     'ballot 5') spawn::ballot "$2" "$3" "$4" "$5" ;;
-    *) die "$EX_USAGE" "usage: spawn.sh work WORKSPACE TICKET ATTEMPT | ballot VIEW TICKET OUT WORKSPACE" ;;
+    'attach 4') spawn::attach "$2" "$3" "$4" ;;
+    *) die "$EX_USAGE" "usage: spawn.sh work WORKSPACE TICKET ATTEMPT | ballot VIEW TICKET OUT WORKSPACE | attach WORKSPACE TICKET PLACE" ;;
   esac
 }
 
@@ -58,6 +62,17 @@ spawn::ballot() {
   spawn::run "$2" "$view"
 }
 
+spawn::attach() {
+  SPAWN_VERB=attach SPAWN_OUT=$3/out SPAWN_WORKSPACE=$3
+  SPAWN_HOME=$3/home SPAWN_EXCHANGE=$3/exchange
+  [[ -d $1/tree ]] || die "$EX_USAGE" "no workspace: $1"
+  [[ -t 0 ]] || die "$EX_USAGE" "spawn.sh attach needs a terminal"
+  ticket::read "$2"
+  limits::open own
+  sight::work "$1/tree" "$2"
+  spawn::run "$2" "$1/tree"
+}
+
 # spawn::run TICKET CWD: everything around the agent's life.
 spawn::run() {
   local ticket=$1 cwd=$2
@@ -71,15 +86,15 @@ spawn::run() {
   exchange::fill "$ticket" "$SPAWN_EXCHANGE"
   spawn::binary
   credentials::bring_in "$SPAWN_HOME" "$SPAWN_PRIVATE/credentials"
-  [[ $SPAWN_VERB != work ]] || sessions::bring_in "$SPAWN_HOME"
+  [[ $SPAWN_VERB == ballot ]] || sessions::bring_in "$SPAWN_HOME"
   spawn::environment "$SPAWN_PRIVATE/env"
   credentials::watch "$SPAWN_HOME" "$SPAWN_PRIVATE/credentials"
-  spawn::start "$cwd"
+  if [[ $SPAWN_VERB == attach ]]; then spawn::hand_over "$cwd"; else spawn::start "$cwd"; fi
   # The agent has ended. What follows is short and is done to its end even when we are told to stop.
   trap '' TERM INT HUP
   credentials::take_back "$SPAWN_HOME" "$SPAWN_PRIVATE/credentials"
   exchange::collect "$SPAWN_EXCHANGE" "$SPAWN_OUT"
-  [[ $SPAWN_VERB != work ]] || spawn::session
+  [[ $SPAWN_VERB == ballot ]] || spawn::session
   if [[ -n $LIMITS_LOST ]]; then
     printf '%s\t%s\n' "$LIMITS_BEGUN" "$LIMITS_LOST"
   elif [[ -n $LIMITS_REASON && $SPAWN_CODE != 143 ]]; then
@@ -146,6 +161,32 @@ spawn::start() {
     --env "$SPAWN_PRIVATE/env" --stdin "$prompt" -- "${TICKET[adapter]}" "$SPAWN_VERB"
   umask 077
   spawn::verdict "$LIMITS_TOOK"
+}
+
+# spawn::hand_over CWD: the terminal's keys are for what is in it, so that it is in our own group. SPAWN_CODE is its exit status.
+spawn::hand_over() {
+  local terminal
+  sight::adapter
+  umask 022
+  exec {terminal}<&0
+  trap '' INT QUIT TSTP
+  trap spawn::hang_up TERM HUP
+  setpriv --pdeathsig KILL -- "$ORKESTRA_SCRIPTS/SAFETY/sandbox.sh" "${LIMITS_SANDBOX[@]}" "${SIGHT[@]}" \
+    --rw "$SPAWN_EXCHANGE" --home "$SPAWN_HOME" --chdir "$1" --net --env "$SPAWN_PRIVATE/env" --tty \
+    -- "${TICKET[adapter]}" attach <&"$terminal" &
+  PROCESS_PID=$!
+  exec {terminal}<&-
+  process::wait SPAWN_CODE
+  umask 077
+  leftovers::end "$SPAWN_WORKSPACE"
+}
+
+# The terminal is gone, as what is in it has heard from the kernel.
+spawn::hang_up() {
+  local left
+  trap '' TERM HUP
+  timeout "${ORKESTRA_GRACE:-10}" tail -f -s 0.2 --pid="$PROCESS_PID" /dev/null || left=$?
+  [[ -z ${left:-} ]] || kill -KILL -- "$PROCESS_PID" 2>/dev/null || return 0 # it has just ended
 }
 
 spawn::stopped() {

@@ -11,6 +11,8 @@
 #   --net                  the machine's network; without it there is none, not even the machine's own loopback
 #   --env FILE             NUL-ended NAME=VALUE: all of the environment that enters, besides our own (below)
 #   --stdin FILE           default /dev/null
+#   --tty                  our terminal is the command's: stdin, TERM and /dev/tty. It must be one that nobody else uses (what
+#                          is typed into it from inside is typed into it)
 #   --files-limit BYTES    no file may grow larger
 #   --group FOLDER         the control group that the command and all that it starts are in (may be repeated)
 #   --processes-limit N    so many more processes than there are now, where RLIMIT_NPROC holds (not for root)

@@ -397,10 +397,11 @@ def test_programs_alone_do_not_pass_what_is_protected(world: World) -> None:
 
 @pytest.mark.parametrize("account", ["key", "subscription"])
 def test_a_limit_is_no_attempt_and_is_remembered(world: World, model: Start, account: str) -> None:
-    limit = {"error": "rate_limit" if account == "key" else "usage_limit", "retry_after": LATER, "times": 1}
+    limit = {"error": "rate_limit" if account == "key" else "usage_limit", "retry_after": LATER}
     stub = model(
         judges("a", ballot("approve")),
-        works("a", limit, writes("a.txt", "at last\n"), {"text": "Written."}),
+        rule("The task `a` was interrupted", writes("a.txt", "at last\n"), {"text": "Written."}),
+        works("a", limit),
     )
     if account == "subscription":
         log_in(world)

@@ -34,7 +34,7 @@ def rule(pattern: str, *turns: dict[str, Any]) -> dict[str, Any]:
 
 def works(task: str, *turns: dict[str, Any], told: str = "") -> dict[str, Any]:
     told = f".*Why the last try was not taken.*{told}" if told else ""
-    return rule(f"You work alone and unattended.*The task `{task}`{told}", *turns)
+    return rule(f"The task `{task}`{told}", *turns)
 
 
 def limited(task: str) -> dict[str, Any]:

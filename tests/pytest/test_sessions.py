@@ -73,6 +73,16 @@ def kept(bench: Bench) -> Path:
     return bench.place / "git" / "orkestra" / "sessions" / "a-task"
 
 
+def spent(bench: Bench, code: int) -> int:
+    usage = bench.result(code).usage
+    return usage.total if usage else 0
+
+
+def served(stub: Stub) -> list[int]:
+    lines = map(json.loads, stub.log.read_text("utf-8").splitlines())
+    return [sum(entry["served"].values()) for entry in lines if "served" in entry]
+
+
 def files(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
 
@@ -82,10 +92,12 @@ def test_the_tool_goes_on_in_another_workspace_with_no_more_than_what_is_new(
     name: str, place: Path, stub: Stub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = bench_of(name, place, stub, monkeypatch, installed(name)[name])
-    session = bench.result(bench.work("case-first")).raw["session"]
+    first = bench.result(bench.work("case-first"))
+    assert first.usage
+    session = first.raw["session"]
     found = files(kept(bench))
     assert (
-        len([one for one in found if one.startswith("home/") and session[:8] in one]) == 1 == len(found) - 2
+        len([one for one in found if one.startswith("home/") and session[:8] in one]) == 1 == len(found) - 3
     )
     assert (kept(bench) / "try").read_text() == "1\n" and (kept(bench) / "stamp").read_text() == "the stamp"
     modes = {path.stat().st_mode & 0o077 for path in kept(bench).rglob("*")}
@@ -98,6 +110,10 @@ def test_the_tool_goes_on_in_another_workspace_with_no_more_than_what_is_new(
     bench.write("exchange/resume.md", "case-second\n")
     code = bench.work("The whole prompt, which is not said again.")
     assert (code, bench.result(code).text, bench.result(code).raw["session"]) == (0, "Second.", session)
+    # What is told of tokens is this attempt's own.
+    assert spent(bench, code) == served(stub)[-1] and spent(bench, code) + first.usage.total == sum(
+        served(stub)
+    )
     bodies = sorted(stub.bodies.iterdir(), key=lambda path: float(path.stem))
     last = bodies[-1].read_text("utf-8")
     assert "case-first" in last and "First." in last and "case-second" in last
@@ -129,12 +145,12 @@ def own(bench: Bench, script: str) -> int:
 @pytest.mark.parametrize(
     ("script", "left"),
     [
-        ("true", ["home/.own/deep/talk.jsonl", "stamp", "try"]),
-        ("ln -s /etc .linked", ["home/.own/deep/talk.jsonl", "stamp", "try"]),
+        ("true", ["agent", "home/.own/deep/talk.jsonl", "stamp", "try"]),
+        ("ln -s /etc .linked", ["agent", "home/.own/deep/talk.jsonl", "stamp", "try"]),
         ("rm -rf .own; ln -s /etc .own", []),
         ("truncate -s 65M .own/deep/large.json", []),
         ("for n in {1..2001}; do echo >.own/deep/$n.json; done", []),
-        ("exit 1", ["home/.own/deep/talk.jsonl", "stamp", "try"]),
+        ("exit 1", ["agent", "home/.own/deep/talk.jsonl", "stamp", "try"]),
     ],
 )
 def test_only_plain_data_in_its_own_place_and_no_more_than_is_bearable(

@@ -18,6 +18,8 @@ include "verdict";
    elif $exit != 0 then "it ended with exit \($exit) after its turn was completed"
    else null end) as $error
 | ($close.usage | object) as $usage
+| ([$events[] | select(.type == "orkestra.before") | .usage | object] | last // {}) as $before
+| ($usage | with_entries(.key as $key | .value |= ([whole - ($before[$key] | whole), 0] | max))) as $usage
 | ($usage.input_tokens | whole) as $input
 | (($usage.cached_input_tokens | whole) + ($usage.cache_write_input_tokens | whole)) as $cached
 | verdict({

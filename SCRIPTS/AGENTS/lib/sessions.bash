@@ -4,7 +4,8 @@
 #
 #   ORKESTRA_GIT_DIR/orkestra/sessions/TASK/   of mode 700
 #     home/      the files, each where it was in HOME
-#     try stamp  which attempt left them; what must be the same for one that goes on (orkestra_shim/resuming.py)
+#     try agent  which attempt left them, and whose it was
+#     stamp      what must be the same for one that goes on (orkestra_shim/resuming.py)
 #     settled    `TRY kept` or `TRY nothing`: what has become of the tree that goes with it (CORE/worker.sh)
 #
 # They were in an agent's hands: only plain files of the places that the adapter names (`sessions` of its describe), none
@@ -127,6 +128,7 @@ sessions::_copy() {
   # Not a link that was put there since: nobody is left who could.
   (umask 077 && cd -- "$1" && cp --parents --no-dereference --no-preserve=mode -t "$2/home" -- "${SESSIONS_FOUND[@]}") || return
   printf '%s\n' "${TICKET[try]}" >"$2/try" || return
+  printf '%s\n' "${TICKET[agent]}" >"$2/agent" || return
   printf '%s' "${TICKET['session-stamp']:-}" >"$2/stamp" || return
 }
 

@@ -11,7 +11,7 @@ SANDBOX_BINDS=() # bubblewrap's words for the options
 SANDBOX_PAIRS=() # NAME=VALUE for the command, from --env
 SANDBOX_OWN=()   # NAME=VALUE for the command, ours
 SANDBOX_HOME='' SANDBOX_CHDIR='' SANDBOX_NET='' SANDBOX_STDIN=/dev/null SANDBOX_LIMIT='' SANDBOX_SECONDS=''
-SANDBOX_GROUPS=() SANDBOX_PROCESSES='' SANDBOX_HOLD=''
+SANDBOX_GROUPS=() SANDBOX_PROCESSES='' SANDBOX_HOLD='' SANDBOX_TTY=''
 SANDBOX_COMMAND=()
 
 # sandbox::become OPTIONS... -- COMMAND...: this process becomes the command in its sandbox. With --seconds N it is ended
@@ -26,10 +26,11 @@ sandbox::become() {
   SANDBOX_OWN=("PATH=$ROOTFS_PATH" "HOME=${SANDBOX_HOME:-/}" LANG=C.UTF-8 TERM=dumb SHELL=/bin/bash)
   [[ -z ${USER:-} ]] || SANDBOX_OWN+=("USER=$USER" "LOGNAME=$USER")
   [[ -z ${TZ:-} ]] || SANDBOX_OWN+=("TZ=$TZ")
+  [[ -z $SANDBOX_TTY || ! ${TERM:-} =~ ^[A-Za-z0-9._+-]{1,64}$ ]] || SANDBOX_OWN+=("TERM=$TERM")
   # Ours come last: a task cannot set PATH or HOME.
   SANDBOX_OWN=("${ROOTFS_ENV[@]}" "${SANDBOX_OWN[@]}")
   sandbox::_bound
-  exec <"$SANDBOX_STDIN"
+  [[ -n $SANDBOX_TTY ]] || exec <"$SANDBOX_STDIN"
   # shellcheck disable=SC2310  # a predicate
   if sandbox::_has_walls; then sandbox::_walled; else sandbox::_open; fi
 }
@@ -60,6 +61,7 @@ sandbox::_parse() {
     case $1 in
       --) shift && break ;;
       --net) SANDBOX_NET=1 && shift && continue ;;
+      --tty) SANDBOX_TTY=1 && shift && continue ;;
       --bind)
         (($# > 3)) || die "$EX_USAGE" "sandbox.sh: --bind needs ro or rw, a path, and where it is to be"
         sandbox::_bind "$2" "$3" "$4"
@@ -192,8 +194,12 @@ sandbox::_walled() {
   local -a words=("${ROOTFS_ARGS[@]}" ${SANDBOX_BINDS[@]+"${SANDBOX_BINDS[@]}"} --remount-ro /
     --chdir "${SANDBOX_CHDIR:-${SANDBOX_HOME:-/}}")
   if [[ -n $SANDBOX_NET ]]; then words+=(${ROOTFS_NET_ARGS[@]+"${ROOTFS_NET_ARGS[@]}"}); else words+=(--unshare-net); fi
-  # A person who calls this by hand in a terminal: the command gets a session of its own.
-  [[ ! -t 1 && ! -t 2 ]] || words+=(--new-session)
+  if [[ -n $SANDBOX_TTY ]]; then
+    words+=(--dev-bind /dev/tty /dev/tty)
+  elif [[ -t 1 || -t 2 ]]; then
+    # A person who calls this by hand in a terminal: the command gets a session of its own.
+    words+=(--new-session)
+  fi
   if ((${#SANDBOX_PAIRS[@]} > 0)); then
     # shellcheck disable=SC2312  # bubblewrap itself says when it cannot read them
     exec {fd}< <(for pair in "${SANDBOX_PAIRS[@]}"; do printf '%s\0' --setenv "${pair%%=*}" "${pair#*=}"; done)
