@@ -8,14 +8,15 @@ from dataclasses import dataclass
 RULE = (
     "ADAPTER, ADAPTER@ACCOUNT, ADAPTER:MODEL or ADAPTER@ACCOUNT:MODEL: adapter and account of a-z, 0-9, dot, "
     "underscore and dash; the model of letters, digits and . _ - / : @ +; 128 characters at most, without .. "
-    "and //"
+    "and //, not ending in a dot or a slash"
 )
-_LONGEST = 128
-_NAME = re.compile(
-    r"(?P<adapter>[a-z0-9][a-z0-9._-]{0,63})(?:@(?P<account>[a-z0-9][a-z0-9._-]{0,31}))?"
-    r"(?::(?P<model>[A-Za-z0-9][A-Za-z0-9._:/@+-]*))?\Z"
+LONGEST = 128
+# As the schemas of queue and project have it, too: adapter, account, model; auto and shell have no more parts.
+PATTERN = (
+    r"(?!.*\.\.)(?!.*//)(?!.*[./]$)(?!(?:auto|shell)[@:])([a-z0-9][a-z0-9._-]{0,63})"
+    r"(?:@([a-z0-9][a-z0-9._-]{0,31}))?(?::([A-Za-z0-9][A-Za-z0-9._:/@+-]*))?"
 )
-_ALONE = ("auto", "shell")  # neither has accounts or models
+_NAME = re.compile(rf"{PATTERN}\Z")
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,7 @@ class AgentName:
 
 
 def _match(name: object) -> re.Match[str] | None:
-    if not isinstance(name, str) or len(name) > _LONGEST or ".." in name or "//" in name:
-        return None
-    found = _NAME.match(name)
-    if found is None or any(part.endswith((".lock", ".", "/")) for part in found.groups("")):
-        return None
-    return None if found["adapter"] in _ALONE and name != found["adapter"] else found
+    return _NAME.match(name) if isinstance(name, str) and len(name) <= LONGEST else None
 
 
 def problem(name: object) -> str:

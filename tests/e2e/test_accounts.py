@@ -79,7 +79,7 @@ def test_two_accounts_and_two_models_of_one_tool(world: World) -> None:
     assert {one["task"]: one["agent"] for one in project.outcomes()} == agents
     assert project.verify().returncode == 0
     shown = world.orkestra("task", "show", "c").stdout
-    assert "bot@work:large/2" in shown
+    assert "try 1: bot@work:large/2 (the task names it): " in shown
     # Nothing of either account is left anywhere but where it belongs.
     for path in (project.path, world.home / "LOGS"):
         for file in path.rglob("*"):

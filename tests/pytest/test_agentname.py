@@ -14,6 +14,7 @@ from orkestra_shim import agentname, keyring
 from orkestra_shim.agentname import AgentName
 from orkestra_shim.agents import Agents, need_known
 from orkestra_shim.errors import OrkestraError
+from orkestra_shim.home import PACKAGE
 from orkestra_shim.tasks import Refused, validate
 from orkestra_shim.verify import verify
 from store_client import Project, Worker, finish, git
@@ -41,7 +42,7 @@ def test_names_and_their_parts(name: str, parts: tuple[str, str, str], account_i
 BAD = (
     "", "Claude", "a b", "a@", "a:", "a@b@c", "@work", ":opus", "a@W", "a:-m", "a@-x", "a:x y", "a:x\n",
     "a/b", "a@b/c", "a:../../x", "a:x/../y", "a:/x", "a:x//y", "a:x/", "a:x.", "a:$(id)", "a:x\ty", "a:x%2Fy",
-    "auto:opus", "auto@work", "shell@work", "shell:x", "a.lock", "a" * 65, "a:" + "x" * 127, "a@" + "b" * 33,
+    "auto:opus", "auto@work", "shell@work", "shell:x", "a" * 65, "a:" + "x" * 127, "a@" + "b" * 33,
     7, None, ["a"],
 )  # fmt: skip
 
@@ -62,6 +63,13 @@ def test_every_name_is_one_folder_and_no_two_the_same(name: str) -> None:
     found = agentname.parse(name)
     whole = "".join(itertools.chain(found.account_id, f":{found.model}" if found.model else ""))
     assert whole == name
+
+
+def test_the_schemas_say_the_same() -> None:
+    told = {"type": "string", "maxLength": agentname.LONGEST, "pattern": f"^{agentname.PATTERN}$"}
+    for name in ("task-queue", "project"):
+        schema = json.loads((PACKAGE / "schemas" / f"{name}.schema.json").read_text())
+        assert schema["$defs"]["agent"] == told
 
 
 def described(place: Path, name: str, **more: object) -> Agents:

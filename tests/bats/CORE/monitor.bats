@@ -93,6 +93,14 @@ lines_of() {
   assert_equal "$output" ''
 }
 
+@test "an agent is named with its account and its model" {
+  a_run
+  printf 'a\t1\tclaude@work:v/opus-4.1:7b\tcheck\t%s\n' "$EPOCHSECONDS" >"$RUNTIME/w1/now"
+  monitor
+  assert_status 0
+  assert_matches "$(tail -n 1 "$LOG")" 'w1 a try 1 \(claude@work:v/opus-4.1:7b\) check for [0-9]+ s'
+}
+
 @test "what a worker's file says is not believed" {
   a_run
   local line
