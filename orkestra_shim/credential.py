@@ -11,10 +11,17 @@ and its token does not end before the one that it replaces.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from . import freshness
+
+
+def parsed(text: str) -> Any:
+    """A login file's JSON; lines that are comments, as some tools write them, do not count. Raises ValueError."""
+    return json.loads(re.sub(r"^[ \t]*//.*$", "", text, flags=re.MULTILINE))
 
 
 def refusal(before: object, now: object, where: str = "") -> str | None:
@@ -48,11 +55,11 @@ def _object_refusal(before: dict[str, object], now: dict[str, object], where: st
 def check(before: bytes, now: bytes) -> str | None:
     """The same for two files' bytes. A file that was no JSON object may become anything but empty."""
     try:
-        old = json.loads(before)
+        old = parsed(before.decode("utf-8-sig"))
     except ValueError:
         return None if now.strip() else "it is empty"
     try:
-        new = json.loads(now)
+        new = parsed(now.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return "it is no JSON"
     return refusal(old, new) or _older(before, now)

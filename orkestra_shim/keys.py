@@ -23,7 +23,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from . import files
+from . import credential, files
 from .errors import EX_DATA, EX_USAGE, OrkestraError
 
 SHORTEST = 8  # characters: a shorter value is no key, and would be found everywhere
@@ -60,7 +60,7 @@ def of_login(data: bytes) -> list[str]:
     """The tokens in a tool's login file: JSON, or lines such as `token: ...`."""
     text = data.decode("utf-8", "replace")
     try:
-        found = list(_tokens(json.loads(text), named=False))
+        found = list(_tokens(credential.parsed(text), named=False))
     except (ValueError, RecursionError):
         found = _ASSIGNED.findall(text)
     return [one for one in found if len(one) >= _SHORTEST_TOKEN and not re.search(r"\s", one)]
@@ -69,7 +69,8 @@ def of_login(data: bytes) -> list[str]:
 def _tokens(value: Any, named: bool) -> Iterable[str]:
     if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _tokens(inner, bool(_NAMED.search(key)))
+            # {"tokens": {"https://host:user": "..."}}: what is no name says nothing.
+            yield from _tokens(inner, bool(_NAMED.search(key)) or (named and not key.isidentifier()))
     elif isinstance(value, list):
         for inner in value:
             yield from _tokens(inner, named)

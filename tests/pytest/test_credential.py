@@ -59,6 +59,13 @@ def test_broken_json_is_refused(now: bytes) -> None:
     assert credential.check(json.dumps(LOGIN).encode(), now) is not None
 
 
+def test_comments_in_a_login_open_no_door() -> None:
+    before = b'// Managed automatically.\n{"tokens": {"https://host:me": "a"}}\n'
+    assert credential.check(before, b'// Managed.\n{"tokens": {"https://host:me": "b"}}') is None
+    for now in (b'// Managed.\n{"tokens": {}, "hooks": {"run": "sh"}}', b'{"hooks": "sh"}', b"// gone"):
+        assert credential.check(before, now) is not None
+
+
 def test_a_plain_token_file() -> None:
     assert credential.check(b"token-1\n", b"token-2\n") is None
     assert credential.check(b"token-1\n", b" \n") is not None

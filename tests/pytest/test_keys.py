@@ -89,6 +89,8 @@ def test_what_is_secret_in_a_keys_file() -> None:
         json.dumps(
             {"tokens": {"id_token": ["tok-0123456789abcdefghij"]}, "account": "account-0123456789-abcdef"}
         ),
+        '// Managed automatically.\n{"copilotTokens": {"https://github.com:me": "tok-0123456789abcdefghij"},'
+        ' "loggedInUsers": [{"host": "https://some.long.host.example"}]}',
     ],
 )
 def test_the_tokens_of_a_login_and_nothing_else_of_it(text: str) -> None:
