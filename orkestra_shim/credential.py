@@ -20,7 +20,7 @@ from . import freshness
 
 
 def parsed(text: str) -> Any:
-    """A login file's JSON; lines that are comments, as some tools write them, do not count. Raises ValueError."""
+    """A login file's JSON; lines that are comments, as some tools write, do not count. Raises ValueError."""
     return json.loads(re.sub(r"^[ \t]*//.*$", "", text, flags=re.MULTILINE))
 
 
