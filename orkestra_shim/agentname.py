@@ -11,7 +11,7 @@ RULE = (
     "and //, not ending in a dot or a slash"
 )
 LONGEST = 128
-# As the schemas of queue and project have it, too: adapter, account, model; auto and shell have no more parts.
+# Adapter, account, model, as the schemas of queue and project have it, too; auto and shell stand alone.
 PATTERN = (
     r"(?!.*\.\.)(?!.*//)(?!.*[./]$)(?!(?:auto|shell)[@:])([a-z0-9][a-z0-9._-]{0,63})"
     r"(?:@([a-z0-9][a-z0-9._-]{0,31}))?(?::([A-Za-z0-9][A-Za-z0-9._:/@+-]*))?"
