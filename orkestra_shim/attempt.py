@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from . import canonical, evidence, files, followups, queue, resuming, tickets, wire
 from .agents import login_hint
@@ -48,7 +49,8 @@ class Attempts:
         mode = "resume" if kept else "fresh"
         if work.start:
             mode, kept = "from", here.git.commit(f"refs/orkestra/attempts/{task.id}/{work.start}")
-        run.event("claimed", task.id, number, agent=agent, worker=worker, mode=mode, chosen=why)
+        told: dict[str, Any] = {"agent": agent, "worker": worker, "mode": mode, "chosen": why}
+        run.event("claimed", task.id, number, **told, **run.purse.fields(task.id))
         run.works[task.id] = work
         run.queue.hold(task, queue.IN_HAND)
         run.queue.set_status(task, "in_progress")
@@ -192,11 +194,16 @@ def _did_not_begin(result: Result, code: int) -> bool:
     return failed and not (result.usage and result.usage.total) and not result.usd_micros
 
 
+def _timeout(task: Task) -> int:
+    return int(task.raw.get("timeout", DEFAULT_TIMEOUT))
+
+
 def _fault(work: Work, code: int, said: str) -> str:
     """Why the agent's work is not taken, '' when it is."""
     because = f": {said}" if said else ""
     if code == EX_TIMEOUT:
-        return f"the agent timed out after {work.task.raw.get('timeout', DEFAULT_TIMEOUT)} seconds"
+        why = f"the agent timed out after {work.seconds} seconds"
+        return f"{why}, all that its budget left it" if work.seconds < _timeout(work.task) else why
     if code == EX_DATA:
         return f"the agent's output cannot be read{because}"
     if code != 0:

@@ -9,6 +9,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from . import agentname, ballots, evidence, prices, spending, tickets, votes
+from .budgets import Amount
 from .errors import EX_LIMITED, EX_LOGIN, EX_UNAVAILABLE
 from .journal import now
 from .spending import Cost, Total
@@ -36,17 +37,32 @@ class Meter:
         if agent.kind != "ai" or _was_turned_away(result, code):
             return {"tokens": 0, "usd_micros": 0}
         cost = self._cost(agent, result)
-        self._keep(work.task.id, work.number, agent, "work", cost, seconds)
-        return cost.told()
+        told = cost.told() | self._beyond(work, cost, seconds)
+        if charged := self.run.purse.charged(work.task.id, cost, False):
+            told["charged"] = charged
+        self._keep(work.task.id, work.number, agent, cost, charged, seconds=seconds)
+        return told
+
+    def _beyond(self, work: Work, cost: Cost, seconds: int) -> dict[str, Any]:
+        """The limits that an attempt passed: most tools say only at their end what they used."""
+        took = {"usd": cost.billed, "tokens": cost.tokens, "seconds": seconds}
+        most = {unit: self.run.purse.most(work.task.id, unit) for unit in took}
+        beyond = {
+            unit: most[unit] for unit, amount in took.items() if amount and _is_more(amount, most[unit])
+        }
+        return {"beyond": beyond} if beyond else {}
 
     def cut_off(self, task: str, number: int, name: str) -> dict[str, Any]:
         """The same of one that ended without a word, if the agent was at work."""
         agent = self.run.agents.get(name) if name else None
         if agent is None or agent.kind != "ai":
             return {}
-        cost = Cost(basis="subscription" if self._by_subscription(agent) else "unknown", model=agent.model)
-        self._keep(task, number, agent, "work", cost, None)
-        return {"agent": name, "basis": cost.basis}
+        cost = Cost(basis="subscription" if self.by_subscription(agent) else "unknown", model=agent.model)
+        told: dict[str, Any] = {"agent": name, "basis": cost.basis}
+        if charged := self.run.purse.charged(task, cost, False, cut_off=True):
+            told["charged"] = charged
+        self._keep(task, number, agent, cost, charged)
+        return told
 
     def ballots(self, work: Work) -> None:
         """What the ballots of the open vote cost: an event for each, and their sum in the vote's record."""
@@ -66,23 +82,35 @@ class Meter:
             if _was_turned_away(result, result.exit_over(code)):
                 continue
             cost = self._cost(agent, result)
-            self._keep(work.task.id, work.number, agent, "ballot", cost, None)
             told = {"vote": work.vote["id"], "agent": member, **cost.told()}
+            if charged := run.purse.charged(work.task.id, cost, True):
+                told["charged"] = charged
+            self._keep(work.task.id, work.number, agent, cost, charged, kind="ballot")
             run.event("balloted", work.task.id, work.number, **told)
             sum_up.add_cost(told)
         if asked:
             work.vote["cost"] = {key: value for key, value in sum_up.told().items() if key != "seconds"}
 
     def _cost(self, agent: Agent, result: Result) -> Cost:
-        return spending.cost(result, self._prices, agent.model, self._by_subscription(agent))
+        return spending.cost(result, self._prices, agent.model, self.by_subscription(agent))
 
-    def _by_subscription(self, agent: Agent) -> bool:
+    def by_subscription(self, agent: Agent) -> bool:
+        """Whether nobody bills what this agent does."""
         given = self.run.agents.environment(agent)
         keys = [name for name in agent.keys if name in given]
         prefers_key = os.environ.get("ORKESTRA_PREFER_KEY") == "1"
         return spending.is_subscription(tickets.logins(self.run, agent), keys, prefers_key)
 
-    def _keep(self, task: str, number: int, agent: Agent, kind: str, cost: Cost, seconds: int | None) -> None:
+    def _keep(
+        self,
+        task: str,
+        number: int,
+        agent: Agent,
+        cost: Cost,
+        charged: Amount,
+        kind: str = "work",
+        seconds: int | None = None,
+    ) -> None:
         line = {
             "at": now(),
             "project": self.run.project.id,
@@ -96,9 +124,14 @@ class Meter:
             "usd_micros": cost.usd_micros,
             "basis": cost.basis,
             "model": cost.model,
+            **({"charged": charged} if charged else {}),
         }
         with spending.locked(self.run.here.config) as folder:
             spending.append(folder, self.run.redact.deep(line))
+
+
+def _is_more(amount: int, most: int | None) -> bool:
+    return most is not None and amount > most
 
 
 def _was_turned_away(result: Result, code: int) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import agentname, jsonfile, repo
+from orkestra_shim import agentname, budgets, jsonfile, repo
 from orkestra_shim.errors import EX_CONFIG, EX_DATA, OrkestraError
 from orkestra_shim.files import make_folder, write_atomic
 from orkestra_shim.text import printable, word
@@ -353,6 +353,11 @@ _RULES = (
         "network",
         'an object with "check": true or false',
         lambda v: v is None or (isinstance(v, dict) and isinstance(v.get("check", False), bool)),
+    ),
+    (
+        "budget",
+        f'{budgets.RULE}, and "task" and "attempt" (the same): what each of them may take',
+        lambda v: v is None or not budgets.problem(v, "project"),
     ),
     ("land", '"branch" or "pr"', lambda v: v in (None, "branch", "pr")),
     ("push", "true or false", lambda v: v is None or isinstance(v, bool)),

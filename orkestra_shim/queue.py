@@ -24,6 +24,7 @@ PAUSED = 8  # a person paused it
 LATER = 16  # it failed a moment ago
 ATTACHED = 64  # a person has it in hand
 REVIEW = 32  # its change waits for reviewers that are limited
+SPENT = 128  # a budget has not enough left for it
 SUBMITTED = "+submitted"  # the heap of what a person has done: no agent has to be there for it
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without what reads alike
 

@@ -15,6 +15,7 @@ from .errors import EX_DATA, OrkestraError
 from .keys import Keys
 from .ledger import Ledger, numbers_in
 from .meter import Meter
+from .purse import Purse
 from .remote import Remote
 from .resting import Resting
 from .surroundings import Surroundings
@@ -56,6 +57,7 @@ class Run:
         self.owed: set[str] = set()  # tasks whose follow-ups are to be proposed
         self.drafted = 0  # how often an outcome without a change was decided
         self._apart: set[int] = set()  # numbers that may come onto the branch after higher ones
+        self.purse = Purse(self)
         self._replay()
         self.journal = journal.Journal(here.project / journal.FILE, self.redact.deep)
         self.queue = queue.Queue(file.first(), self.first_status)
@@ -81,6 +83,7 @@ class Run:
         self.remote = Remote(self)
         self.meter = Meter(self)
         self._account_for_killed()
+        self.purse.go_live()
 
     def _account_for_killed(self) -> None:
         """What agents spent that a run's own death ended is unknown, and said to be."""
@@ -143,6 +146,7 @@ class Run:
         state.apply(event)
         if state.owed:
             self.owed.add(name)
+        self.purse.apply(name, event)
         self.drafted += event["event"] == "outcome-drafted"
         if event["event"] == "proposed":
             numbers = [event["outcome"], *event["riders"]]
@@ -233,6 +237,7 @@ class Run:
             for task in self.queue.tasks:
                 self.queue.hold(task, queue.NOT_NAMED, task.id not in self.wanted)
         self._hold_paused(self.pauses.now.tasks)
+        self.purse.release()
 
     def _look_at_pauses(self) -> None:
         """Take in what a person has paused or resumed meanwhile."""
@@ -311,6 +316,7 @@ class Run:
             task = self.queue.get(heapq.heappop(self.later)[1])
             if task is not None:
                 self.queue.hold(task, queue.LATER, False)
+        self.purse.look_at_time()
         if self.until and not self.draining and not self.until.left():
             self.draining = True
 
@@ -348,6 +354,8 @@ class Run:
     def next_time(self) -> float | None:
         """Seconds until time brings something new, or None."""
         times = [self.later[0][0] - moments.passed()] if self.later else []
+        if (left := self.purse.next_time()) is not None:
+            times.append(left)
         if self.until and not self.draining:
             times.append(self.until.left())
         if (left := self.limit_left()) is not None:

@@ -46,6 +46,15 @@ def _number(least: int, most: int) -> Callable[[str, Path], str]:
     return check
 
 
+def _amount(broken: bool) -> Callable[[str, Path], str]:
+    def check(text: str, _base: Path) -> str:
+        if text and not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?" if broken else r"[0-9]{1,15}", text):
+            raise ValueError("dollars, such as 12.50" if broken else "a whole number")
+        return text
+
+    return check
+
+
 def _choice(*words: str) -> Callable[[str, Path], str]:
     def check(text: str, _base: Path) -> str:
         if text not in words:
@@ -88,6 +97,9 @@ _CHECKS: dict[str, Callable[[str, Path], str]] = {
     "ORKESTRA_FILE_LIMIT": _number(0, 999999),
     "ORKESTRA_PROCESSES_LIMIT": _number(0, 999999),
     "ORKESTRA_MEMORY_LIMIT": _number(0, 999999),
+    "ORKESTRA_DAY_USD": _amount(broken=True),
+    "ORKESTRA_DAY_TOKENS": _amount(broken=False),
+    "ORKESTRA_DAY_SECONDS": _amount(broken=False),
     "ORKESTRA_LAUNCHER": _words,
     "ORKESTRA_LAUNCHER_LEASE": _number(5, 3600),
     "ORKESTRA_SANDBOX": _choice("required", "auto", "off"),
@@ -115,6 +127,9 @@ def _default(key: str, home: Home) -> str:
         "ORKESTRA_FILE_LIMIT": "512",
         "ORKESTRA_PROCESSES_LIMIT": "4096",
         "ORKESTRA_MEMORY_LIMIT": "0",
+        "ORKESTRA_DAY_USD": "",
+        "ORKESTRA_DAY_TOKENS": "",
+        "ORKESTRA_DAY_SECONDS": "",
         "ORKESTRA_LAUNCHER": "",
         "ORKESTRA_LAUNCHER_LEASE": "180",
         "ORKESTRA_SANDBOX": "auto",

@@ -4,7 +4,8 @@ A line of that file is one attempt or one ballot:
   {"at", "project": its id, "task", "try", "agent", "account_id", "kind": "work" | "ballot",
    "seconds": null for a ballot, "tokens": {"input", "cached", "output", "cache_write" where there is any} or
    null, "usd_micros": or null, "basis": "told" by the tool, by the price "table", "unknown", or of a
-   "subscription": then the money is notional, "model": '' where unknown}
+   "subscription": then the money is notional, "model": '' where unknown, "charged": {unit: what counts
+   against budgets in the place of what nobody knows}, where there is any}
 Lines are appended under the lock spending.lock beside it; beyond _MOST bytes the oldest go.
 """
 

@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import files, resuming, shares, tickets, wire
+from . import files, resuming, shares, tickets, votes, wire
 from .attempt import Attempts
 from .endings import Endings
 from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
@@ -61,7 +61,7 @@ class Server(Loop):
             "taken": (steps.taken, 2, 2),
             "checked": (steps.checked, 3, 3),
             "gated": (steps.gated, 0, 1),
-            "vote-open": (review.open, 3, 3),
+            "vote-open": (self._vote_open, 3, 3),
             "put-off": (review.put_off, 1, 1),
             "vote-close": (self._vote_close, 1, 1),
             "conflict": (ends.conflict, 1, 2),
@@ -252,6 +252,8 @@ class Server(Loop):
             if chosen is not None and not self.hands.gives(chosen[0]):
                 continue
             if chosen is not None:
+                if run.purse.refuses(*chosen[:2]):
+                    continue
                 try:
                     client.work, reply = self.attempts.begin(client.name, *chosen)
                     return reply
@@ -263,9 +265,28 @@ class Server(Loop):
             if not run.release_held():
                 return None if run.here.stay else ("stop", "nothing is left to do")
 
+    # --- votes ---------------------------------------------------------------------------------------------
+
+    def _vote_open(self, work: Work, base: str, tree: str, patch_id: str) -> Reply:
+        run = self.run
+        if run.purse.allowances.of_task(work.task) and not votes.standing(run, work.task.id, patch_id):
+            members = [one for one in self.review.electorate(work)["electorate"] if one["kind"] == "ai"]
+            if why := run.purse.refuses_review(work, [one["member"] for one in members]):
+                return self.endings.person(work, why)
+        return self.review.open(work, base, tree, patch_id)
+
     def _vote_close(self, work: Work, name: str) -> Reply:
-        self.run.meter.ballots(work)
-        return self.review.close(work, name)
+        """A change that is sent back is an agent's work once more, and may be more than a budget has left."""
+        run = self.run
+        run.meter.ballots(work)
+        reply = self.review.close(work, name)
+        if reply[0] != "revise" or not run.purse.allowances.hold(work.task):
+            return reply
+        if why := run.purse.refuses(work.task, work.agent):
+            self.endings.put_back(work)
+            return "spent", why
+        tickets.for_task(run, work)
+        return reply
 
     # --- control -------------------------------------------------------------------------------------------
 

@@ -20,12 +20,22 @@ def summary(run: Run) -> tuple[int, str]:
     unavailable = _unavailable(run)
     unpushed = run.remote.lines()
     blocked = _blocked(run)
-    lines = [_counts(run), *_unfinished(run), *_found(run), *blocked, *waiting, *unpushed, *_left(run)]
+    spent = run.purse.lines()
+    lines = [
+        _counts(run),
+        *_unfinished(run),
+        *_found(run),
+        *blocked,
+        *waiting,
+        *unpushed,
+        *spent,
+        *_left(run),
+    ]
     if run.edits.problem:
         lines.append(f"the edited queue is not taken in: {run.edits.problem}")
     text = "\n".join([*lines, *dict.fromkeys(limited), *dict.fromkeys(unavailable)])
     person = bool(waiting or blocked or unpushed)
-    return _exit_code(run, person, bool(limited), bool(unavailable)), run.redact(text)
+    return _exit_code(run, person, bool(limited or spent), bool(unavailable)), run.redact(text)
 
 
 def _counts(run: Run) -> str:

@@ -45,6 +45,7 @@ class Surroundings:
         self.only = [name for name in re.split(r"[\s,]+", os.environ.get("ORKESTRA_ONLY", "")) if name]
         until = os.environ.get("ORKESTRA_UNTIL", "")
         self.until = moments.next_moment(until) if until else 0.0
+        self.max_cost = os.environ.get("ORKESTRA_MAX_COST", "")
         self.keys = keyring.read(self.config)
         self.secrets_file = Path(os.environ.get("ORKESTRA_SECRETS_FILE") or self.runtime / "secrets")
 

@@ -129,6 +129,13 @@ def _one_candidate(key: str, value: object) -> None:
         raise Refused(key, "candidates must be 1 (several candidates for a task are not built yet)")
 
 
+def _budget(key: str, value: object) -> None:
+    from . import budgets
+
+    if problem := budgets.problem(value):
+        raise Refused(key, f"{key} {problem}")
+
+
 def _reopened(key: str, value: object) -> None:
     if not isinstance(value, str) or not _OUTCOME.match(value):
         raise Refused(key, f"{key} must name an outcome, such as outcome-007")
@@ -149,6 +156,7 @@ CHECKS: dict[str, Callable[[str, object], None]] = {
     "check": _text,
     "timeout": _integer(1, 604_800),
     "max_attempts": _integer(1, 100),
+    "budget": _budget,
     "candidates": _one_candidate,
     "status": _one_of(STATUSES),
     "allow_empty": _flag,

@@ -52,13 +52,17 @@ class Desk(Protocol):
 def for_task(run: Run, work: Work) -> None:
     """Write the ticket of a try, and its prompt into the folder of the try. Raises 73."""
     raw = work.task.raw
+    left = run.purse.most(work.task.id, "seconds")
+    work.seconds = int(raw.get("timeout", DEFAULT_TIMEOUT))
+    if left is not None:
+        work.seconds = max(1, min(work.seconds, left))
     check = check_of(run, work)
     resuming.choose(run, work)
     exchange = _task_exchange(run, work, check)
     plain = {
         "task": work.task.id,
         "try": str(work.number),
-        "timeout": str(raw.get("timeout", DEFAULT_TIMEOUT)),
+        "timeout": str(work.seconds),
         "check": check,
         "check-timeout": str(run.project.check_timeout),
         "title": work.task.title,
@@ -71,7 +75,8 @@ def for_task(run: Run, work: Work) -> None:
         "binds": shares.triples(work.place, run.project.share),
         "sessions": run.agents.get(work.agent).sessions,
     }
-    write(run, work.place, run.agents.get(work.agent), plain, lists, exchange)
+    usd = run.purse.attempt_usd(work.task.id, work.agent)
+    write(run, work.place, run.agents.get(work.agent), plain, lists, exchange, usd)
     told = exchange["resume.md" if work.session else "prompt.md"]
     files.write_plain(work.folder / "prompt.md", told, 0o644)
 
@@ -161,7 +166,8 @@ def for_ballot(run: Run, work: Work, vote: Path, member: str, diff: bytes) -> Pa
         "schema.json": json.dumps(committee.BALLOT_SCHEMA),
     }
     plain = {"timeout": str(timeout)}
-    write(run, place, run.agents.get(member), plain, {"binds": []}, exchange)
+    usd = run.purse.ballot_usd(work.task, member)
+    write(run, place, run.agents.get(member), plain, {"binds": []}, exchange, usd)
     return place.folder
 
 
@@ -180,16 +186,23 @@ def write(
     plain: Mapping[str, str],
     lists: Mapping[str, Iterable[str]],
     exchange: Exchange,
+    usd: int | None = None,
 ) -> None:
-    """Make the ticket folder anew. plain, lists and exchange add to what the agent itself gives."""
+    """Make the ticket folder anew. plain, lists and exchange add to what the agent itself gives.
+
+    usd: micro-dollars that it may cost, for tools that can end themselves.
+    """
     folder = place.folder
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     shutil.rmtree(folder / "exchange", ignore_errors=True)
     (folder / "exchange").mkdir(mode=0o700)
     texts = {"agent": agent.name, "adapter": agent.adapter, "base-mode": agent.revises, **plain}
     logins = _credentials(run, agent)
+    environment = run.agents.environment(agent)
+    if usd:
+        environment["ORKESTRA_MAX_USD"] = f"{usd // 1_000_000}.{usd % 1_000_000:06}"
     own = {
-        "env": [f"{name}={value}" for name, value in run.agents.environment(agent).items()],
+        "env": [f"{name}={value}" for name, value in environment.items()],
         "credentials": logins,
         "stale": [one for one in logins[::2] if freshness.stale(Path(one), float(plain["timeout"]))],
         "tool-read": agent.read,

@@ -29,6 +29,7 @@ class Work:
     agent: str
     folder: Path  # of this try
     place: Place
+    seconds: int = 0  # that the agent may take
     verdict: str = ""  # why it is to fail; counted when the worker says so
     detail: str = ""  # what the next try gets to see of it
     done: bool = False  # no longer in the worker's hands

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Summary: The supervisor of one project's run: holds the project, starts the store and the workers, ends in order.
-# Usage: orchestrator.sh start [--project P] [--workers N] [--only TASK]... [--until TIME] [--stay] [--no-wait] [--anyway]
+# Usage: orchestrator.sh start [--project P] [--workers N] [--only TASK]... [--until TIME] [--max-cost USD] [--stay] [--no-wait]
+#          [--anyway] [--dry-run]
 #        orchestrator.sh once  [--project P | --all] [--workers N]    for cron: silent unless something needs a person
 #        orchestrator.sh stop  [--project P]                  ends the run that goes on, wherever it was started
 #        orchestrator.sh status [--project P] [--json] [--since TIME]
@@ -8,6 +9,8 @@
 #   --workers N   how many tasks at the same time (settings: ORKESTRA_WORKERS)
 #   --only TASK   nothing but this task and what it waits for (may be given again)
 #   --until TIME  begin nothing from then on (07:00, or an ISO time); what is under way is brought to its end
+#   --max-cost USD  begin nothing that would cost more than is left of these dollars
+#   --dry-run     say in which order who would do what, and what it may cost; do nothing
 #   --stay        wait for more when nothing is left to do
 #   --no-wait     where all that is left waits for a limit to end: leave with 75 and say when, as `once` does
 #   --quiet       no progress; the summary only when something needs a person
@@ -25,7 +28,7 @@ readonly LOST_BASELINES=3 # so many jobs of the first check are lost, and the ru
 readonly DAY=86400        # seconds between two words of `once` about an environment that is not there
 readonly LOOK_ROUND=5     # seconds between two looks when nothing rings: a trap that came too late for `read` is run then
 
-ONLY=() UNTIL='' STAY='' WAIT=1 ANYWAY='' QUIET=''
+ONLY=() UNTIL='' MAX_COST='' STAY='' WAIT=1 ANYWAY='' QUIET=''
 PROJECT='' WORKERS='' REMOTE=''
 STORE_PID='' MONITOR_PID='' COURIER_PID='' STOP_SIGNAL='' DRAINED='' INTERRUPTIBLE='' BELL=''
 # Workers by the number of their life, which the store rings with when the worker is gone.
@@ -35,13 +38,14 @@ BASELINES=0 LIVES=0 DEATHS=0 WORKER_STATUS=0 NOW=0 PATIENCE=0
 run::parse() {
   while (($# > 0)); do
     case $1 in
-      --project | --workers | --only | --until)
-        (($# > 1)) || die "$EX_USAGE" "$1 needs a value"
+      --project | --workers | --only | --until | --max-cost)
+        [[ -n ${2:-} ]] || die "$EX_USAGE" "$1 needs a value"
         case $1 in
           --project) PROJECT=$2 ;;
           --workers) WORKERS=$2 ;;
           --only) ONLY+=("$2") ;;
           --until) UNTIL=$2 ;;
+          --max-cost) MAX_COST=$2 ;;
         esac
         shift
         ;;
@@ -67,6 +71,7 @@ run::start() {
   [[ -z $WORKERS ]] || export ORKESTRA_WORKERS=$WORKERS
   ((ORKESTRA_WORKERS > 0 && ORKESTRA_WORKERS <= 256)) || die "$EX_USAGE" "--workers takes a number from 1 to 256"
   export ORKESTRA_STAY=${STAY:-0} ORKESTRA_WAIT=$WAIT ORKESTRA_ONLY="${ONLY[*]}" ORKESTRA_UNTIL=$UNTIL
+  export ORKESTRA_MAX_COST=$MAX_COST
   lock::hold_project
   [[ -n $LOCK_HELD ]] || run::held
   run::folders

@@ -469,14 +469,22 @@ worker::hold_vote() {
 
 stage::vote() {
   store::ask vote-open "$BASE" "$TREE" "$PATCH_ID"
-  if [[ ${STORE_REPLY[0]} == stands ]]; then
-    NEXT=land
-    return
-  fi
-  if [[ ${STORE_REPLY[0]} == waits ]]; then
-    worker::put_off "${STORE_REPLY[1]}"
-    return
-  fi
+  case ${STORE_REPLY[0]} in
+    stands)
+      NEXT=land
+      return
+      ;;
+    waits)
+      worker::put_off "${STORE_REPLY[1]}"
+      return
+      ;;
+    person)
+      worker::let_go
+      worker::tell "needs a person: ${STORE_REPLY[1]}"
+      NEXT=''
+      return
+      ;;
+  esac
   local vote=${STORE_REPLY[1]} folder=${STORE_REPLY[2]}
   STORE_REPLY=(more)
   # More than once where somebody stands in for a reviewer, or a second one is asked.

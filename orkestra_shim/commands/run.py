@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     "--no-wait", is_flag=True, help="Leave with 75 where all that is left waits for a limit to end."
 )
 @click.option(
+    "--max-cost", metavar="USD", help="Begin nothing that may cost more than is left of these dollars."
+)
+@click.option(
     "--anyway", is_flag=True, help="Go on although the project's check fails before anything was done."
 )
 @click.option("--plain", is_flag=True, help="Lines as they come, also in a terminal.")
@@ -38,6 +41,7 @@ def start(
     only: tuple[str, ...],
     until: str | None,
     no_wait: bool,
+    max_cost: str | None,
     anyway: bool,
     plain: bool,
 ) -> int:
@@ -53,6 +57,7 @@ def start(
     arguments += ["--stay"] * stay + ["--no-wait"] * no_wait + ["--anyway"] * anyway
     arguments += ["--workers", str(workers)] if workers else []
     arguments += ["--until", until] if until else []
+    arguments += ["--max-cost", max_cost] if max_cost is not None else []
     for task in only:
         arguments += ["--only", task]
     say(f"project {found.name} ({found.path})")
