@@ -35,16 +35,7 @@ TOKEN = "sk-ant-oat01-the-subscription"
 SCENARIO = {
     "rules": [
         rule("case-write", {"write": {"path": "hello.txt", "content": "hi\n"}}, {"text": "All written."}),
-        rule("case-auth", {"error": "auth"}),
-        rule("case-rate", {"error": "rate_limit"}),
         rule("case-usage", {"error": "usage_limit", "retry_after": 7200}),
-        rule("case-quota", {"error": "quota"}),
-        rule("case-overloaded", {"error": "overloaded"}),
-        rule("case-server", {"error": "server"}),
-        rule("case-drop", {"drop": "middle"}),
-        rule("case-empty", {"text": ""}),
-        rule("case-prose", {"text": "API Error: 429. Error: rate limit. You've hit your limit. 401"}),
-        rule("case-big", {"big": 5_000_000}),
         rule("case-hang", {"hang": 600}),
         rule(
             "case-shell",
@@ -133,41 +124,12 @@ def test_model_is_the_agents(bench: Bench) -> None:
     assert {model for model, _ in asked} == {"claude-some-model"} and asked[0][1] != asked[-1][1]
 
 
-@pytest.mark.parametrize(
-    ("prompt", "spawned", "verdict"),
-    [
-        ("case-auth", 1, 77),
-        ("case-rate", 1, 75),
-        ("case-quota", 1, 75),
-        ("case-overloaded", 1, 75),
-        ("case-server", 1, 1),
-        ("case-drop", 1, 1),
-        ("case-empty", 0, 0),
-        ("case-prose", 0, 0),
-        ("case-big", 0, 0),
-    ],
-)
-def test_bad_days(bench: Bench, prompt: str, spawned: int, verdict: int) -> None:
-    code = bench.work(prompt)
-    result = bench.result(code)
-    assert (code, result.exit, result.problem) == (spawned, verdict, "")
-    assert bool(result.error) == (verdict != 0)
-    assert KEY not in bench.log()
-
-
 def test_subscription_limit_has_its_reset_time(bench: Bench) -> None:
     log_in(bench)
     before = int(time.time())
     result = bench.result(bench.work("case-usage"))
     assert result.exit == 75
     assert before + 7200 <= result.retry_at <= int(time.time()) + 7200
-
-
-def test_hang_is_ended_by_the_tasks_timeout(bench: Bench) -> None:
-    bench.write("timeout", "4")
-    assert bench.work("case-hang") == 124
-    bench.stub.wait_for(lambda entry: entry.get("plays") == "hang")
-    until_gone(str(bench.workspace))
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
@@ -223,7 +185,7 @@ def test_without_key_or_login_nothing_starts(bench: Bench) -> None:
     said = process.communicate(timeout=PATIENCE)[1]
     assert process.returncode == 77
     assert "not logged in" in said
-    assert "/login" in said
+    assert "orkestra agents login claude" in said
     assert bench.stub.asked() == []
 
 
