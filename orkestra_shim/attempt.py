@@ -27,6 +27,7 @@ class Attempts:
         self.run = run
         self.review = review
         self.endings = endings
+        self._renewed: set[str] = set()  # tasks that were put back since their login was another one by then
         self._longest: dict[str, int] = {}  # seconds that a check took at most, by its command
 
     def begin(self, worker: str, task: Task, agent: str, why: str) -> tuple[Work, Reply]:
@@ -123,6 +124,12 @@ class Attempts:
         why = said or evidence.tail(work.folder / "output.log", _SAID)
         why = why or ("not logged in" if code == EX_LOGIN else "not available")
         agent = self.run.agents.get(work.agent)
+        if code == EX_LOGIN and work.task.id not in self._renewed and tickets.login_is_new(self.run, work):
+            # What was refused was the old one, which another agent's tool has refreshed since.
+            self._renewed.add(work.task.id)
+            self.run.event("login-renewed", work.task.id, work.number, agent=work.agent)
+            self.endings.put_back(work)
+            return "unavailable", f"{why} (its login has been refreshed meanwhile: it is tried with that)"
         if code == EX_LOGIN:
             why += f" ({login_hint(agent)})"
         self.run.agents.cannot(agent, why, whole_account=code == EX_LOGIN)

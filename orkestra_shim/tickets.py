@@ -223,6 +223,13 @@ def logins(run: Desk, agent: Agent) -> list[Path]:
     return [Path(source) for source in _credentials(run, agent)[::2]]
 
 
+def login_is_new(run: Run, work: Work) -> bool:
+    """Whether the agent's login is another one than when the ticket was written."""
+    written = (work.place.folder / "credentials").stat().st_mtime_ns
+    logins = _credentials(run, run.agents.get(work.agent))[::2]
+    return any(Path(one).stat().st_mtime_ns > written for one in logins)
+
+
 def _credentials(run: Desk, agent: Agent) -> list[str]:
     """Pairs of what is copied and where to; the tokens in it are keys like any other from now on."""
     home = run.agents.home(agent)

@@ -141,6 +141,27 @@ def test_a_login_that_is_not_valid_ends_every_model_of_the_account(project: Proj
     store.kill()
 
 
+def test_an_old_login_that_was_refused_is_not_the_end_of_the_account(project: Project) -> None:
+    project.write_queue([{"id": "a", "agent": "bot@work"}])
+    home = keyring.make_home(project.config, "work")
+    login = home / ".bot" / "login.json"
+    login.parent.mkdir()
+    login.write_text(json.dumps(LOGIN))
+    store = project.start()
+    worker = Worker(store)
+    assert worker.claim()[2] == "a"
+    # Another agent's tool has refreshed it meanwhile.
+    ticket = (worker.ticket / "credentials").stat().st_mtime_ns
+    os.utime(login, ns=(ticket + 1, ticket + 1))
+    assert "refreshed meanwhile" in worker.client.ask("worked", "77", "1")[2]
+    assert worker.claim()[2] == "a"
+    # Once: a tool that refreshes what is refused all the same would go on for ever.
+    os.utime(login, ns=(2 * ticket, 2 * ticket))
+    assert "orkestra agents login bot@work" in worker.client.ask("worked", "77", "1")[2]
+    assert worker.claim()[1] == "stop"
+    store.kill()
+
+
 def test_what_others_may_read_is_refused(place: Path) -> None:
     folder = write_keys(place, "work", "A=1\n")
     home = keyring.make_home(place, "work")
