@@ -358,6 +358,4 @@ class Run:
             times.append(left)
         if self.until and not self.draining:
             times.append(self.until.left())
-        if (left := self.limit_left()) is not None:
-            times.append(left)
         return min(times, default=None)

@@ -171,6 +171,20 @@ def test_who_is_called_into_a_vote_that_goes_on(
     assert (found["member"] if found else None) == who and "limited" not in (found or {})
 
 
+@pytest.mark.parametrize(
+    ("agents", "reviewed_by"),
+    [([], "programs"), ([CLAUDE], "same family"), ([CLAUDE, HAIKU], "same family"), (AGENTS, "other family")],
+)
+def test_the_record_says_by_whom_a_change_was_reviewed(
+    agents: list[dict[str, Any]], reviewed_by: str
+) -> None:
+    chosen = ask("claude", "anthropic", agents)
+    closed = count(
+        vote(chosen, "claude", "anthropic"), *((one["member"], "approve") for one in chosen["electorate"])
+    )
+    assert (closed["decision"], closed["reviewed_by"]) == ("approve", reviewed_by)
+
+
 def test_a_tie_between_the_two_who_were_asked_after_a_reject_is_for_a_person() -> None:
     opened = vote(ask("claude", "anthropic", [CLAUDE, CODEX]), "claude", "anthropic")
     committee.seat(opened, GEMINI)

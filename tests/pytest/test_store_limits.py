@@ -105,7 +105,8 @@ def test_a_run_with_an_end_does_not_wait_for_a_limit_beyond_it(project: Project)
     worker = Worker(store)
     worker.claim()
     limited(worker, 3600)
-    assert worker.claim()[1] == "stop"
+    worker.client.send("claim")
+    assert answered(worker.client, PATIENCE) and worker.client.receive()[1] == "stop"
     assert store.control.ask("summary")[1] == "75"
     store.kill()
 
@@ -392,6 +393,15 @@ def test_two_review_what_is_large_or_marked(
     opened = done(worker, changes, gates)
     assert asked(opened) == ["two", "three"]
     assert ballots(worker, opened, two="approve", three=LATER)[:2] == ["ok", "waits"]  # nobody stands in
+    store.kill()
+
+
+def test_what_is_marked_waits_for_who_may_pass_it_and_is_not_a_persons_yet(reviewed: Project) -> None:
+    resting(reviewed, "two", "three")
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    assert done(worker, gates=MARK)[:2] == ["ok", "waits"]
     store.kill()
 
 
