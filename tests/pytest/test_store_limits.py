@@ -368,6 +368,22 @@ def test_who_made_a_change_does_not_vote_on_it_whoever_could_go_on_with_the_task
     store.kill()
 
 
+def test_a_change_that_was_reviewed_at_last_and_refused_waits_for_nobody(reviewed: Project) -> None:
+    store, worker = put_off_at_once(reviewed)
+    cooldowns.end(reviewed.config / "RUNTIME", "two")
+    time.sleep(1)
+    first = Worker.__new__(Worker)
+    first.__dict__ = dict(worker.__dict__)
+    assert worker.claim()[5] == "resume"
+    assert ballots(worker, resumed(worker, first), two="reject")[1] == "reject"
+    assert worker.client.ask("failed", "x") == ["ok", "again"]
+    resting(reviewed, "two")
+    store.kill()
+    store = reviewed.start(**NO_WAIT)
+    assert Worker(store).claim()[2:6] == ["a", "3", "one", "fresh"]
+    store.kill()
+
+
 def test_a_task_that_a_person_cancels_does_not_wait_any_more(reviewed: Project) -> None:
     store, worker = put_off_at_once(reviewed)
     worker.client.send("claim")
@@ -472,6 +488,7 @@ def test_a_named_reviewer_that_is_limited_is_never_taken_for_a_refusal(reviewed:
 
 
 def test_a_reviewer_that_is_logged_out_is_stood_in_for_and_not_asked_again(reviewed: Project) -> None:
+    reviewed.write_queue([task("a"), task("b")])
     store = reviewed.start()
     worker = Worker(store)
     worker.claim()
@@ -479,4 +496,8 @@ def test_a_reviewer_that_is_logged_out_is_stood_in_for_and_not_asked_again(revie
     (Path(opened[3]) / "ballots.tsv").write_text("two\t77\t\n")
     assert worker.client.ask("vote-close", opened[2]) == ["ok", "more"]
     assert asked(opened) == ["three"]
+    assert ballots(worker, opened, three="approve") == ["ok", "approve"]
+    worker.land()
+    worker.claim()
+    assert asked(done(worker, {"b.txt": b"x\n"})) == ["three"]
     store.kill()
