@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from . import queue
 from .agents import PERSON
 from .merits import Merits, domain_of, plain
-from .queue import SUBMITTED
+from .queue import SUBMITTED, Queue
 
 if TYPE_CHECKING:
     from .run import Run
@@ -91,11 +92,26 @@ class Assignment:
         best = min(usable, key=key)
         return best, self._words(best, domain, load[self._account(best)], len(usable), bool(failed))
 
+    def affordable(self, task: Task, agent: str, why: str) -> tuple[Task, str, str] | None:
+        """The same, or another agent for whom the budgets have enough left; None: the task is held back."""
+        run, heap, over = self._run, Queue.heap_name(task), set()
+        finished = run.states[task.id].kept if task.id in run.states else ""
+        while run.purse.refuses(task, agent):
+            over.add(agent)
+            others = [] if finished else [name for name in self.usable(heap) if name not in over]
+            if not others:
+                return None
+            run.queue.hold(task, queue.SPENT, False)
+            agent, why = self.pick(task, others)
+        return task, agent, why
+
     def _instead(self, named: str, agent: str) -> str:
         if agent == named:
             return "the task names it"
-        problem = " ".join(self._run.agents.get(named).problem.split())
-        return f"in place of {named}: {problem[:_WHY] or 'it rests'}"
+        problem = " ".join(self._run.agents.get(named).problem.split())[:_WHY]
+        if not problem:
+            problem = "limited" if self._run.agents.rests(named) else "a budget has not enough left for it"
+        return f"in place of {named}: {problem}"
 
     def _words(self, name: str, domain: str, load: int, count: int, failed: bool) -> str:
         parts = ["another has failed at it"] if failed else []

@@ -277,7 +277,7 @@ def _agents(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
         known = Agents(scripts_folder(home.root), home.config, keyring.read(home.config))
     except OrkestraError:
         return
-    for name in found.agents or ["shell"]:
+    for name in found.workers or ["shell"]:
         agent = known.get(name)
         if agent.problem:
             yield Finding(f"agent {name}", MISSING, agent.problem)

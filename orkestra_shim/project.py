@@ -77,6 +77,12 @@ class Project:
         return self._section("fallback")
 
     @property
+    def workers(self) -> list[str]:
+        """Names of all agents that may get its tasks: also those that stand in for others."""
+        named = [*self.agents, *self.fallback, *(one for others in self.fallback.values() for one in others)]
+        return list(dict.fromkeys(named))
+
+    @property
     def reviewers(self) -> str | list[str]:
         """Members of the committee, or "auto"."""
         found: str | list[str] = self._section("committee").get("reviewers", "auto")

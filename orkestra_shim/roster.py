@@ -35,7 +35,7 @@ def adapters(now: Session) -> list[str]:
 def names(now: Session, found: Project | None) -> list[str]:
     """Every adapter, and what the project names besides: accounts and models."""
     plain = adapters(now)
-    named = [*found.agents, *_reviewers(found)] if found else []
+    named = [*found.workers, *_reviewers(found)] if found else []
     more = [one for one in named if not agentname.problem(one) and agentname.parse(one).adapter in plain]
     return list(dict.fromkeys([*plain, *more]))
 

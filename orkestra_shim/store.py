@@ -252,7 +252,8 @@ class Server(Loop):
             if chosen is not None and not self.hands.gives(chosen[0]):
                 continue
             if chosen is not None:
-                if run.purse.refuses(*chosen[:2]):
+                chosen = run.assignment.affordable(*chosen)
+                if chosen is None:
                     continue
                 try:
                     client.work, reply = self.attempts.begin(client.name, *chosen)

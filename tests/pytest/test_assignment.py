@@ -231,6 +231,47 @@ def test_a_fallback_stands_in_where_the_named_agent_cannot_work(place: Path) -> 
     store.kill()
 
 
+def test_another_agent_does_what_the_first_has_no_budget_for(place: Path) -> None:
+    tasks = [{"id": "t", "agent": "a"}, {"id": "u"}, {"id": "v", "agent": "c", "priority": "high"}]
+    # a and c are billed, b is a subscription: what is left of the money holds only the two.
+    budget = {"usd": 0.5, "attempt": {"usd": 0.6}}
+    project = made(
+        place, *tasks, fallback={"a": ["c", "b"]}, budget=budget, committee={"reviewers": ["lint"]}
+    )
+    (project.config / "api-keys.env").write_text("A_KEY=a-key-of-a-0123\nC_KEY=a-key-of-c-0123\n")
+    (place / "home" / ".b").write_text('{"access_token": "a-token-of-b-that-is-long-enough"}')
+    project.adapter("b", "true", family="b", kind="ai", can=["work"], credentials=[".b"])
+    store = project.start()
+    assert claims(store, 2) == [("t", "b"), ("u", "b")]
+    assert chosen(project) == [
+        "in place of a: a budget has not enough left for it", "the only one that can work now",
+    ]  # fmt: skip
+    # Nobody is named in place of c.
+    store.workers[0].client.ask("failed", "x")  # type: ignore[attr-defined]
+    assert store.workers[0].claim()[2:5:2] == ["t", "b"]  # type: ignore[attr-defined]
+    store.control.ask("drain")
+    text = store.control.ask("summary")[2]
+    assert "not started: v: the budget of the project is $0.50" in text and "not started: t" not in text
+    store.kill()
+
+
+def test_what_had_no_budget_is_not_held_back_once_another_does_it(place: Path) -> None:
+    budget = {"usd": 0.5, "attempt": {"usd": 0.6}}
+    task = {"id": "t", "agent": "a", "command": "true"}
+    project = made(place, task, fallback={"a": ["shell"]}, budget=budget, committee={"reviewers": ["lint"]})
+    store = project.start()
+    worker = Worker(store)
+    for _ in range(2):
+        assert worker.claim()[4] == "shell"
+        fail(worker)
+    store.kill()
+
+
+def test_who_stands_in_may_work_here() -> None:
+    found = project.Project(Path("."), {"agents": ["a"], "fallback": {"a": ["b"], "c": ["a", "d"]}})
+    assert found.workers == ["a", "c", "b", "d"]
+
+
 def test_nobody_stands_in_for_what_a_person_has_paused(place: Path) -> None:
     project = made(place, {"id": "t", "agent": "a"}, fallback={"a": ["b"]})
     pauses = {"version": 1, "everything": False, "agents": ["a"], "tasks": []}
