@@ -12,6 +12,7 @@ from orkestra_shim.commands import (
     agents,
     attach,
     blame,
+    completion,
     cron,
     projects,
     proof,
@@ -69,6 +70,7 @@ for command in (
     proof.demo,
     proof.doctor,
     proof.verify,
+    completion.completion,
 ):
     orkestra.add_command(command)
 
@@ -76,6 +78,8 @@ for command in (
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command and returns its exit code."""
     debug = os.environ.get("ORKESTRA_DEBUG") == "1"
+    if completion.VARIABLE in os.environ:
+        completion.attach(orkestra)
     try:
         _need_linux()
         code = orkestra.main(args=arguments, prog_name="orkestra", standalone_mode=False)

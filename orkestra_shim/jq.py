@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 from typing import Any
 
-from .errors import EX_DATA, EX_INTERNAL, OrkestraError
+from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
 
 
 @functools.cache
@@ -32,3 +32,32 @@ def run(path: Path, value: Any) -> Any:
     if len(results) != 1:
         raise OrkestraError(EX_DATA, f"{path.name} gave {len(results)} results, one was expected")
     return results[0]
+
+
+def every(text: str, value: Any) -> list[Any]:
+    """All results of a person's own program over value. Raises 64 for no program, 65 when it fails."""
+    import pyjq
+
+    try:
+        program = pyjq.compile(text)
+    except ValueError as error:
+        raise OrkestraError(EX_USAGE, f"--jq is not a jq program: {_first(error)}") from None
+    try:
+        return [_whole(result) for result in program.all(value)]
+    except Exception as error:  # as above
+        raise OrkestraError(EX_DATA, f"--jq: {_first(error)}") from None
+
+
+def _first(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
+
+
+def _whole(value: Any) -> Any:
+    """pyjq gives whole numbers beyond 32 bits as floats."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1 << 53:
+        return int(value)
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _whole(one) for key, one in value.items()}
+    return value

@@ -5,7 +5,9 @@ Heavy modules are imported where they are used: `orkestra --help` reads every mo
 
 from __future__ import annotations
 
+import functools
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +18,26 @@ if TYPE_CHECKING:
 with_project = click.option(
     "--project", "wanted", metavar="NAME|PATH", help="Another project than the active one."
 )
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+_EXPRESSION = "orkestra.jq"
+
+
+def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--json, and --jq over what that prints; the command gets `as_json` for both."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+    @click.option(
+        "--jq",
+        "expression",
+        metavar="EXPR",
+        help="Print what this jq program makes of that JSON, a text without its quotes.",
+    )
+    @functools.wraps(command)
+    def wrapped(*arguments: Any, as_json: bool, expression: str | None, **values: Any) -> Any:
+        if expression is not None:
+            click.get_current_context().meta[_EXPRESSION] = expression
+        return command(*arguments, as_json=as_json or expression is not None, **values)
+
+    return wrapped
 
 
 def session() -> Session:
@@ -34,7 +55,22 @@ def say(text: object = "", err: bool = False) -> None:
 
 
 def say_json(value: object) -> None:
-    """A value for programs."""
+    """A value for programs, or what --jq makes of it."""
+    expression = click.get_current_context().meta.get(_EXPRESSION)
+    if expression is None:
+        _print_json(value)
+        return
+    from orkestra_shim import jq
+
+    for result in jq.every(expression, value):
+        if isinstance(result, str):
+            # A terminal is moved by what a text from elsewhere holds; a program gets it as it is.
+            say(result) if sys.stdout.isatty() else print(result)
+        else:
+            _print_json(result)
+
+
+def _print_json(value: object) -> None:
     import json
 
     print(json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "replace").decode("utf-8"))

@@ -10,17 +10,8 @@ import click
 from orkestra_shim.commands import as_json, say, say_json, session
 from orkestra_shim.errors import EX_FAILED, EX_UNAVAILABLE
 
-
-def _complete(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
-    """Names for a shell that completes them."""
-    from orkestra_shim import roster
-
-    now = session()
-    return [name for name in roster.names(now, roster.project(now, None)) if name.startswith(begun)]
-
-
-one_name = click.argument("name", metavar="NAME", shell_complete=_complete)
-any_names = click.argument("wanted", metavar="[NAME]...", nargs=-1, shell_complete=_complete)
+one_name = click.argument("name", metavar="AGENT")
+any_names = click.argument("wanted", metavar="[AGENT]...", nargs=-1)
 
 
 @click.group()

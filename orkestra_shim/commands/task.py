@@ -32,7 +32,7 @@ def fields(command: Callable[..., None]) -> Callable[..., None]:
                 "--prefer-after", multiple=True, metavar="TASK", help="Better after this one, if it can be."
             ),
             click.option("--priority", type=click.Choice(["critical", "high", "medium", "low"])),
-            click.option("--agent", help="Who does it; 'auto' without one."),
+            click.option("--agent", metavar="AGENT", help="Who does it; 'auto' without one."),
             click.option("--command", help="For the agent shell: what it executes."),
             click.option(
                 "--input", "inputs", multiple=True, metavar="PATH", help="A file that must be there before."
@@ -197,7 +197,7 @@ def accept(names: tuple[str, ...], wanted: str | None, yes: bool) -> None:
     help="Without it, told by the file's name and how it begins.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be added, in order; change nothing.")
-@click.option("--agent", default="", help="Who does what the file gives no agent.")
+@click.option("--agent", default="", metavar="AGENT", help="Who does what the file gives no agent.")
 @click.option("--priority", type=click.Choice(["critical", "high", "medium", "low"]),
               help="Of what the file gives no priority.")  # fmt: skip
 @click.option("--skip-unknown", is_flag=True, help="Leave out dependencies on what is not in the file.")
@@ -254,7 +254,7 @@ def import_(
 @click.argument("name", metavar="TASK")
 @with_project
 @click.option("--note", default="", help="What the agent is told.")
-@click.option("--agent", default="", help="Another agent for this task.")
+@click.option("--agent", default="", metavar="AGENT", help="Another agent for this task.")
 @click.option(
     "--from-attempt",
     "attempt",

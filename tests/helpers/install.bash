@@ -11,6 +11,8 @@ npm	npm	pytest bats e2e
 crontab	cron	e2e
 ip	iproute2	e2e
 tmux	tmux	e2e
+zsh	zsh	e2e
+fish	fish	e2e
 chromium	chromium	e2e
 chromedriver	chromium-driver	e2e
 munged	munge	e2e
