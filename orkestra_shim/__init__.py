@@ -2,7 +2,8 @@
 
 The command: `cli`, `commands`, `session`; `create`, `adopt` (`fitness`, `suggest`), `editing` (`editor`),
 `importing` (of `incoming` files: `checklist`, `issuelist`, `taskmaster`, `tasktable`), `board`
-(with `progress`, `tries`; shown by `standing`, and since a time by `morning` with `clock`), `demo`, `doctor`,
+(with `progress`, `tries`, `spent`; shown by `standing`, and since a time by `morning` with `clock`), `demo`,
+`doctor`,
 `verify` (with `landed`, `changes`, `findings`), `crontab`, and `scripts`, which hands over to Bash (`context`
 tells it where). `once` is what cron calls (with `tools`). `consistency` looks at a whole project; `mending`
 does what `doctor --fix` lists: each `leftover` in a project (`leftovers`, `unlanded`, `staleness`; a `place`,
@@ -23,7 +24,7 @@ of a task is a `work`; it goes through `attempt`, `review` (`committee`, `ballot
 or `endings`, with `tickets`, `shares`, `prompts` (`overrides`), `evidence`, `resuming` (of a tool's
 session). `attaching` lends a person's `terminal`. A login comes back if it is a `credential`; `freshness`
 says when it ends. Cost goes through `meter` (`prices`) to `spending`;
-`purse` holds it to `budgets`, by `estimates`, `allowances` and `reservations`.
+`purse` holds it to `budgets`, by `estimates`, `allowances` and `reservations`; `dryrun` says it before.
 `remote` (`proposals` for pull requests, `said`) is what the courier does at the project's remote.
 
 Both: `home`, `settings`, `keyring`, `keys`, `project`, `projects`, `cooldowns`, `checkout`, `records`,

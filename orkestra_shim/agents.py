@@ -94,8 +94,10 @@ class Agents:
         keys: Keyring,
         say: Callable[[str], None] = lambda _: None,
         patience: float = _TIMEOUT,
+        keeps: bool = True,
     ) -> None:
-        """patience: seconds for one question to one adapter."""
+        """patience: seconds for one question to one adapter. keeps: where their tools are is written down."""
+        self._keeps = keeps
         self._patience = patience
         self._config = config
         self._folders = folders(scripts, config)
@@ -141,7 +143,7 @@ class Agents:
         self._describe(agent, told)
         if agent.kind == "ai":
             self._probe(agent)
-            if not agent.problem:
+            if self._keeps and not agent.problem:
                 tools.keep(self._config, parts.adapter, str(told.get("binary") or ""))
         return agent
 

@@ -163,6 +163,13 @@ def read(config: Path) -> list[dict[str, Any]]:
     return Book(config).new() or []
 
 
+def of_project(config: Path, project: str, since: str) -> Iterator[dict[str, Any]]:
+    """Lines of that project, and of all projects those of a time on; the others are not even parsed."""
+    mark, start = f'"project":{json.dumps(project)}'.encode(), f'{{"at":"{since}'.encode()
+    data = files.read_bounded(config / "RUNTIME" / FILE, _MOST + _KEPT) or b""
+    yield from _lines(b"\n".join(line for line in data.splitlines() if line >= start or mark in line))
+
+
 def _lines(data: bytes) -> Iterator[dict[str, Any]]:
     for line in data.splitlines():
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from orkestra_shim import board, progress
+from orkestra_shim import board, progress, spent
 from orkestra_shim.board import Board
 from orkestra_shim.commands import task_line
 from orkestra_shim.session import Session
@@ -21,6 +21,7 @@ def told(now: Session, seen: Board) -> dict[str, Any]:
         "run": seen.run,
         "seconds_left": list(span) if span else None,
         "limited": {limit.name: {"until": limit.until, "why": limit.why} for limit in seen.limits},
+        "spent": spent.told(now, seen),
         "paused": seen.pauses.as_json(),
         "counts": seen.counts(),
         "tasks": list(seen.rows.values()),
@@ -45,6 +46,7 @@ def lines(now: Session, seen: Board) -> list[str]:
         *_held(seen),
         *_blocked(seen),
         *_limited(seen),
+        *spent.lines(now, seen),
     ]
 
 

@@ -548,8 +548,13 @@ run::need_environment() {
 
 main() {
   local verb=${1:-}
+  if [[ $verb == start && " $* " == *' --dry-run '* ]]; then verb=dry-run; fi
   case $verb in
     start | stop) shift ;;
+    dry-run)
+      context::python
+      exec "$ORKESTRA_PYTHON" -m orkestra_shim "$@"
+      ;;
     once)
       shift
       run::need_environment

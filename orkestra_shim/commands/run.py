@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     "--max-cost", metavar="USD", help="Begin nothing that may cost more than is left of these dollars."
 )
 @click.option(
+    "--dry-run", is_flag=True, help="Say in which order who would do what, and at what cost; do nothing."
+)
+@click.option(
     "--anyway", is_flag=True, help="Go on although the project's check fails before anything was done."
 )
 @click.option("--plain", is_flag=True, help="Lines as they come, also in a terminal.")
@@ -42,6 +45,7 @@ def start(
     until: str | None,
     no_wait: bool,
     max_cost: str | None,
+    dry_run: bool,
     anyway: bool,
     plain: bool,
 ) -> int:
@@ -53,6 +57,13 @@ def start(
 
     now = session()
     found = now.find(wanted)
+    if dry_run:
+        from orkestra_shim import dryrun
+
+        say(f"project {found.name} ({found.path})")
+        for line in dryrun.Plan(now, found, only, max_cost or "").lines():
+            say(line)
+        return 0
     arguments = ["start", "--project", str(found.path)]
     arguments += ["--stay"] * stay + ["--no-wait"] * no_wait + ["--anyway"] * anyway
     arguments += ["--workers", str(workers)] if workers else []

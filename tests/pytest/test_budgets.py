@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,10 @@ from typing import Any
 import pytest
 
 from orkestra_shim import budgets, prices, project, queue, spending
+from orkestra_shim.cli import main
 from orkestra_shim.errors import OrkestraError
 from orkestra_shim.estimates import Estimates
-from store_client import Project, Store, Worker
+from store_client import ROOT, Project, Store, Worker
 
 MINE = {"format": prices.FORMAT, "date": "2030-01-01", "source": "a contract"}
 
@@ -430,3 +434,98 @@ def test_what_a_clone_knows_of_the_project_is_in_its_records(place: Path) -> Non
     worker = Worker(store)
     assert worker.claim()[2] == "b" and reserved(found) == [{"usd": 100_000}]
     store.kill()
+
+
+# --- what a run would do ----------------------------------------------------------------------------
+
+
+def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
+    files = (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
+
+
+def test_a_dry_run_says_order_agents_attempts_and_cost_and_does_nothing(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = bots(
+        place,
+        {"id": "last", "depends_on": ["first"], "max_attempts": 1},
+        {"id": "first", "priority": "low", "budget": {"usd": 0.5}},
+        {"id": "command", "agent": "shell", "command": "touch done"},
+        {"id": "unknown", "agent": "other", "priority": "low"},
+        {"id": "nobody", "agent": "absent"},
+        budget={"usd": 2},
+        agents=["bot"],
+        committee={"reviewers": ["judge", "lint"]},
+    )
+    found.adapter("other", family="other", kind="ai", can=["work"])
+    found.adapter("absent", probe="echo 'absent is not installed' >&2; exit 69", kind="ai", can=["work"])
+    monkeypatch.setenv("ORKESTRA_HOME", str(found.folder))
+    line = {"at": "2030-01-01T00:00:00Z", "project": "x", "seconds": 9, "basis": "told", "tokens": None}
+    with spending.locked(found.config) as folder:
+        for usd in range(100_000, 1_100_000, 100_000):
+            spending.append(folder, {**line, "agent": "bot", "kind": "work", "usd_micros": usd})
+            spending.append(folder, {**line, "agent": "judge", "kind": "ballot", "usd_micros": 20_000})
+    (found.folder / "PROJECTS").mkdir()
+    (found.config / "api-keys.env").chmod(0o600)
+    assert main(["status", "--project", str(found.path)]) == 0  # a new home gets its examples
+    capsys.readouterr()
+    before = tree(place)
+    assert main(["start", "--project", str(found.path), "--dry-run", "--max-cost", "1"]) == 0
+    told = [text.split(" (")[0] for text in capsys.readouterr().out.splitlines()]
+    assert tree(place) == before
+    assert told[1:5] == [
+        "   1  command  shell: 1 to 3 attempts, $0.02 to $0.06",
+        "   2  first    bot: 1 to 3 attempts, $0.12 to $0.50",
+        "   3  last     bot: 1 attempt, $0.12 to $0.92",
+        "   4  unknown  other: 1 to 3 attempts, cost unknown",
+    ]
+    assert told[5:] == [
+        "not now: nobody: no agent can work: absent: absent is not installed",
+        "in all: 4 tasks, 4 to 10 attempts, $0.26 to $1.48, and 1 of unknown cost",
+        "the budget of the project is $2.00, $0.00 are spent",
+        "--max-cost is $1.00, $0.00 are spent",
+        "nothing was done, and no model was asked: this was a dry run",
+    ]
+
+
+def test_a_dry_run_of_some_tasks_and_of_none(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = bots(place, {"id": "a"}, {"id": "b", "depends_on": ["a"]}, {"id": "c", "status": "cancelled"})
+    assert main(["start", "--project", str(found.path), "--dry-run", "--only", "a"]) == 0
+    told = capsys.readouterr().out
+    assert "not now: a: no agent can work: bot: no adapter is called 'bot'" in told and "a, b" not in told
+    assert "nothing would be done" in told
+    assert main(["start", "--project", str(found.path), "--dry-run", "--only", "x"]) == 65
+    assert main(["start", "--project", str(found.path), "--dry-run", "--max-cost", "x"]) == 64
+
+
+def test_status_says_what_was_spent(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = bots(place, {"id": "a"}, {"id": "b"}, budget={"usd": 2})
+    store = found.start()
+    worker = Worker(store)
+    worker.claim()
+    worker.client.ask("base", found.head)
+    end(worker, 0.5, "0")
+    worker.change({"x.txt": b"x"})
+    worker.judge()
+    assert worker.vote(("lint", 0, "fine"))[1] == "approve"
+    worker.land()
+    worker.client.send("claim")
+    assert worker.client.receive()[2] == "b"
+    worker.client.ask("base", found.head)
+    end(worker, None)
+    store.kill()
+    other = {"at": spending.midnight(), "project": "x", "agent": "y", "kind": "work", "seconds": 1}
+    with spending.locked(found.config) as folder:
+        spending.append(folder, {**other, "tokens": None, "usd_micros": 250_000, "basis": "told"})
+        spending.append(folder, {**other, "at": "2001-01-01T00:00:00Z", "tokens": None, "basis": "unknown"})
+    own = {"PYTHONPATH": str(ROOT), "ORKESTRA_HOME": str(found.folder), "ORKESTRA_DAY_USD": "5"}
+    command = [sys.executable, "-m", "orkestra_shim", "status", "--project", str(found.path)]
+    done = subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True, check=True)
+    told = done.stdout.splitlines()
+    assert told[-3:] == [
+        "spent          today $0.75, 500,000 tokens, 1 of unknown cost (all projects); "
+        "this project $0.50, 500,000 tokens, 1 of unknown cost",
+        "budget         the budget of the project is $2.00, $0.50 are spent",
+        "budget         the budget of a day is $5.00, $0.75 are spent",
+    ]
