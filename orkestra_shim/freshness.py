@@ -51,6 +51,8 @@ def aged(data: bytes) -> bytes:
         for key in [key for key in one if _ENDS.fullmatch(key)]:
             if (moment := _moment(one[key])) is not None:
                 one[key] = _as_before(one[key], min(moment, past))
+        for key in [key for key in one if _ACCESS.fullmatch(key) and isinstance(one[key], str)]:
+            one[key] = _aged_token(one[key], past)
     if isinstance(told, dict) and _moment(told.get("last_refresh")) is not None:
         told["last_refresh"] = "2020-01-01T00:00:00Z"
     return data if told is None else json.dumps(told, ensure_ascii=False).encode()
@@ -110,6 +112,18 @@ def _claims(token: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return told if isinstance(told, dict) else {}
+
+
+def _aged_token(token: str, past: float) -> str:
+    """A JWT that says that it has ended, which no signature holds any more; any other token as it is."""
+    claims = _claims(token)
+    moment = _moment(claims.get("exp"))
+    if moment is None:
+        return token
+    claims["exp"] = int(min(moment, past))
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    header, _, signature = token.split(".")
+    return f"{header}.{body}.{signature}"
 
 
 def _moment(value: Any) -> float | None:

@@ -68,7 +68,7 @@ def test_what_is_no_json_stays(text: bytes) -> None:
     assert freshness.end(text) is None and freshness.aged(text) == text
 
 
-@pytest.mark.parametrize("login", [CLAUDE, GEMINI, OPENCODE, {"refresh": "r", "expires": f"{ISO}Z"}])
+@pytest.mark.parametrize("login", [CLAUDE, CODEX, GEMINI, OPENCODE, {"refresh": "r", "expires": f"{ISO}Z"}])
 def test_an_aged_copy_has_ended_and_has_the_same_shape(login: Any) -> None:
     copy = freshness.aged(data(login))
     ended = freshness.end(copy)
