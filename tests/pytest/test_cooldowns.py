@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orkestra_shim import cooldowns, moments, resets
@@ -292,6 +292,7 @@ def test_what_is_no_file_is_said_and_neither_followed_nor_waited_for(
     assert store.left("claude", "")
 
 
+@settings(max_examples=40)
 @given(
     st.binary(max_size=200)
     | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps).map(str.encode)
