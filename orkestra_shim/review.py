@@ -190,7 +190,7 @@ class Review:
             heard = committee.close_vote(vote, work.cast, [])
             if heard["decision"] == "reject" and _is_agent(vote["electorate"][0]):
                 other = self._stand_in(work, vote, None)
-                if other is not None:
+                if other is not None and not self.run.purse.refuses_review(work, [other["member"]]):
                     committee.seat(vote, other)
                     work.second, vote["tie"] = other["member"], "person"
                     return [other]

@@ -454,6 +454,25 @@ def test_after_a_reject_a_second_one_is_asked(
     store.kill()
 
 
+@pytest.mark.parametrize(("used", "reply"), [(50, "more"), (200, "reject")])
+def test_a_second_one_is_asked_within_the_fifth_of_a_budget_that_is_for_reviews(
+    reviewed: Project, used: int, reply: str
+) -> None:
+    reviewed.write_queue([task("a", budget={"tokens": 1000})])
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    opened = done(worker)
+    folder = Path(opened[3]) / "two"
+    (folder / "out").mkdir()
+    usage = {"usage": {"input": used, "output": 0}}
+    told = {"choice": "reject", "reason": "no", "confidence": 9}
+    (folder / "out" / "result.json").write_text(json.dumps(usage | {"ballot": told}))
+    (folder.parent / "ballots.tsv").write_text("two\t0\t\n")
+    assert worker.client.ask("vote-close", opened[2])[1] == reply
+    store.kill()
+
+
 def test_a_reject_stands_where_nobody_else_of_another_family_is_left(reviewed: Project) -> None:
     among(reviewed, "one", "two")
     store = reviewed.start()
