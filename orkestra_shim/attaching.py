@@ -18,7 +18,6 @@ from . import (
     context,
     editing,
     files,
-    journal,
     keyring,
     keys,
     resuming,
@@ -78,7 +77,7 @@ class Attachment:
             hint = f"orkestra undo {name} takes its change back" if status == "completed" else ""
             raise OrkestraError(EX_USAGE, f"{name} is {status}: there is nothing to do", hint)
         self.agents: Agents = roster.known(place.session)
-        self.workspace = place.workspaces / f"attached-{name}"
+        self.workspace = place.workspaces / f"{unlanded.ATTACHED}{name}"
         # Not where a run that ends looks for what its agents have left.
         self.private = place.workspaces.with_name(f"{place.project.id}.attached") / name
         variables = context.variables(place.session.home, place.session.values, place.project)
@@ -101,7 +100,11 @@ class Attachment:
         self._furnish(head)
         begun = self._with_kept_work(head)
         files.write_plain(self.workspace / "began", begun.tree + "\n")
-        files.write_plain(self.workspace / "owner", f"{self.name}\t{self.next_try()}\t{begun.base}\n", 0o644)
+        files.write_plain(
+            self.workspace / "owner",
+            f"{self.name}\t{unlanded.next_try(self.place, self.name)}\t{begun.base}\n",
+            0o644,
+        )
         return begun
 
     def _with_kept_work(self, head: str) -> Begun:
@@ -182,7 +185,7 @@ class Attachment:
 
     def hand_over(self, begun: Begun) -> int:
         """The number of the attempt that goes to the check; 0 where nothing has changed. Raises 65, 73."""
-        number = self.next_try()
+        number = unlanded.next_try(self.place, self.name)
         folder = files.make_below(
             self.place.project.path, "logs", "execution", "attempts", self.name, str(number)
         )
@@ -218,12 +221,6 @@ class Attachment:
         self._run("CORE/workspace.sh", "remove", str(self.private))
         self.place.git.run("update-ref", "-d", f"refs/orkestra/workspaces/{self.workspace.name}")
         return number if tree != begun.tree else 0
-
-    def next_try(self) -> int:
-        """The first number that no attempt at the task has."""
-        found = journal.replay(self.place.project.path / journal.FILE, about=self.name)
-        tries = [number for event in found if isinstance(number := event.get("try"), int)]
-        return max([0, *tries, *board.kept_attempts(self.place.project, self.name)]) + 1
 
     def _outcome(self) -> dict[str, Any] | None:
         outcome, row = self.seen.branch.by_task.get(self.name), self.seen.rows[self.name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from .text import clean
 from .work import Place, Reply, Work
 
 QUICK = 1  # seconds: a check that takes no longer may be run while nothing else lands
+_ATTEMPTS = "refs/orkestra/attempts/"
 _SAID = 600  # characters of what an agent says that are kept
 
 
@@ -28,7 +30,17 @@ class Attempts:
         self.review = review
         self.endings = endings
         self._renewed: set[str] = set()  # tasks that were put back since their login was another one by then
+        self._know_kept()
         self._longest: dict[str, int] = {}  # seconds that a check took at most, by its command
+
+    def _know_kept(self) -> None:
+        """What is kept has a number, also where the log tells nothing of it: in a mirror, by `doctor`."""
+        names = self.run.here.git.run("for-each-ref", "--format=%(refname:lstrip=3)", _ATTEMPTS)
+        for name in names.decode("utf-8", "replace").splitlines():
+            task, _, number = name.partition("/")
+            if re.fullmatch("[0-9]{1,6}", number):
+                state = self.run.state(task)
+                state.tries = max(state.tries, int(number))
 
     def begin(self, worker: str, task: Task, agent: str, why: str) -> tuple[Work, Reply]:
         """Give a task to a worker, for an agent that was chosen: its ticket and folder, the reply."""
@@ -38,7 +50,7 @@ class Attempts:
         own = f"refs/orkestra/attempts/{task.id}/{submitted}" if submitted else ""
         kept = here.git.commit(state.kept or own) if state.kept or own else None
         start = 0 if kept or state.previous else int(task.raw.get("from_attempt", 0))
-        number = max(state.tries + 1, submitted)
+        number = submitted if submitted and submitted >= state.tries else state.tries + 1
         place = Place(here.runtime / worker, here.workspaces / worker, here.project)
         work = Work(task, number, agent, run.try_folder(task.id, number), place, first=number, start=start)
         try:

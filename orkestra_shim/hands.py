@@ -83,6 +83,15 @@ class Hands:
         os.close(self.descriptor)
 
 
+def is_in_hand(git_dir: Path, name: str) -> bool:
+    """Whether anybody has the task in hand."""
+    hands = Hands(git_dir)
+    try:
+        return not hands.is_free(name)
+    finally:
+        hands.close()
+
+
 class RunHands:
     """What the store of a run gives out, and what it does not since a person has it in hand."""
 

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import files, processes
+from . import board, files, journal, processes
 from .errors import EX_FAILED, EX_WITHHELD, OrkestraError
+from .hands import Hands, is_in_hand
 from .leftover import OBJECT, Leftover, given
 from .place import Place
 from .tasks import name_problem
 
-_WORKER = re.compile(r"w[0-9]{1,3}\Z")
+ATTACHED = "attached-"  # and the task: the workspace of a person
+_WORKER = re.compile(rf"(?:w[0-9]{{1,3}}|{ATTACHED}[a-z0-9._-]{{1,64}})\Z")
 
 
 def find(place: Place) -> Iterator[Leftover]:
@@ -68,15 +70,49 @@ class Unkept(Leftover):
         (self.workspace / "owner").unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class Unfinished(Unkept):
+    """The same of a person who was attached to the task; another `orkestra attach` would go on there."""
+
+    @property
+    def text(self) -> str:
+        """What is wrong."""
+        return f"{self.workspace} holds what a person did in {self.task} when `orkestra attach` was killed"
+
+    def mend(self, place: Place, lock: int | None) -> None:
+        """Unless somebody is attached again."""
+        hands = Hands(place.git_dir)
+        try:
+            if not hands.take(self.task):
+                raise OrkestraError(EX_FAILED, f"somebody is attached to {self.task}")
+            super().mend(place, lock)
+        finally:
+            hands.close()
+
+
 def _unkept(place: Place) -> Iterator[Unkept]:
     for workspace in worker_folders(place.workspaces):
-        if owner := owner_of(workspace):
-            yield Unkept(workspace, *owner)
+        if not (owner := owner_of(workspace)):
+            continue
+        task, number, base = owner
+        if workspace.name.startswith(ATTACHED):
+            if not is_in_hand(place.git_dir, task):
+                yield Unfinished(workspace, task, next_try(place, task), base)
+        else:
+            yield Unkept(workspace, task, number, base)
+
+
+def next_try(place: Place, task: str) -> int:
+    """The first number that no attempt at the task has."""
+    found = journal.replay(place.project.path / journal.FILE, about=task)
+    tries = [number for event in found if isinstance(number := event.get("try"), int)]
+    return max([0, *tries, *board.kept_attempts(place.project, task)]) + 1
 
 
 def worker_folders(workspaces: Path) -> list[Path]:
-    """The workspaces of a project, w0 (the check of the branch) among them."""
-    return sorted(one for one in workspaces.glob("w*") if _WORKER.match(one.name) and one.is_dir())
+    """The workspaces of a project, w0 (the check of the branch) and those of persons among them."""
+    named = [*workspaces.glob("w*"), *workspaces.glob(f"{ATTACHED}*")]
+    return sorted(one for one in named if _WORKER.match(one.name) and one.is_dir())
 
 
 def owner_of(workspace: Path) -> tuple[str, int, str] | None:

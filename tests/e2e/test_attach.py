@@ -15,6 +15,25 @@ from world import Project, World
 PATIENCE = 60  # bound for what hangs, seconds
 
 
+TOOL = """\
+#!/bin/bash
+case $1 in
+  describe)
+    printf '%s' '{"name": "mytool", "family": "mine", "kind": "ai", "can": ["work", "attach"],'
+    printf '%s' ' "revises": "tree", "env": ["MYTOOL_KEY"], "sessions": [".mytool"]}'
+    ;;
+  work)
+    mkdir ~/.mytool && echo "as it was told" >~/.mytool/talk.json && echo wrong >a.txt
+    printf '{"text": "done", "session": "session-0001"}' >"$ORKESTRA_ATTEMPT_DIR/result.json"
+    ;;
+  attach)
+    read -r -p "$ORKESTRA_SESSION: $(cat ~/.mytool/talk.json); $MYTOOL_KEY? " answer
+    echo "$answer" >a.txt
+    ;;
+esac
+"""
+
+
 class Terminal:
     """A person at the command, who types and reads."""
 
@@ -96,6 +115,27 @@ def test_a_person_mends_what_an_agent_could_not(world: World) -> None:
     assert project.verify().returncode == 0
 
 
+def test_it_opens_in_the_tools_own_session(world: World) -> None:
+    tool = world.home / "CONFIG" / "agents" / "mytool"
+    tool.parent.mkdir(parents=True)
+    tool.write_text(TOOL)
+    tool.chmod(0o755)
+    (world.home / "CONFIG" / "api-keys.env").write_text("MYTOOL_KEY=a-key-of-its-own-77c1\n")
+    (world.home / "CONFIG" / "api-keys.env").chmod(0o600)
+    task = {"id": "a", "agent": "mytool", "check": "grep -qx right a.txt", "max_attempts": 1}
+    project = world.new("one", [task], agents=["mytool"])
+    assert project.start().returncode == 1
+    with attached(project, "a") as person:
+        person.sees("the session of mytool")
+        person.sees("session-0001: as it was told; a-key-of-its-own-77c1? ")
+        code, said = person.leaves("right")
+    assert code == 0, said
+    assert project.file("a.txt") == "right\n" and project.statuses() == {"a": "completed"}
+    assert not (project.path / ".git" / "orkestra" / "sessions" / "a").exists()
+    left = [path for path in (world.place / "home").rglob("*") if path.is_file()]
+    assert not [path for path in left if b"a-key-of-its-own" in path.read_bytes()]
+
+
 def test_beside_a_run_it_is_the_persons_until_they_leave_and_the_runs_afterwards(world: World) -> None:
     project = world.new(
         "one", [{"id": "a", "command": "echo by the agent >a.txt"}, {"id": "b", "command": "echo b >b.txt"}]
@@ -130,8 +170,19 @@ def test_what_was_killed_goes_on_and_where_nothing_changed_nothing_happens(world
     with attached(project, "a") as person:
         person.sees("as you left it when it was killed")
         person.sees("[a] ")
-        code, said = person.leaves("cat a.txt; rm a.txt; exit")
-        assert code == 0 and "two\r\n" in said and "nothing has changed" in said, said
+        person.types("cat a.txt")
+        person.sees("two\r\n")
+        person.command.kill()
+        person.command.wait()
+    # Or it is kept with all other work.
+    fixed = world.orkestra("doctor", "--fix", "--yes")
+    assert "mended: " in fixed.stdout and "a person did in a" in fixed.stdout, fixed.stdout + fixed.stderr
+    assert project.git("show", "refs/orkestra/attempts/a/1:a.txt") == "two"
+    with attached(project, "a") as person:
+        person.sees("with the work of attempt 1")
+        person.sees("[a] ")
+        code, said = person.leaves()
+        assert code == 0 and "nothing has changed" in said, said
     assert project.git("rev-parse", "HEAD") == before and project.statuses() == {"a": "pending"}
     # What a check refuses comes back to the person, and is no matter for an agent.
     with attached(project, "a") as person:
@@ -140,7 +191,7 @@ def test_what_was_killed_goes_on_and_where_nothing_changed_nothing_happens(world
         assert code == 1, said
     assert project.statuses() == {"a": "needs_human"}
     with attached(project, "a") as person:
-        person.sees("with the work of attempt 1")
+        person.sees("with the work of attempt 2")
         person.sees("[a] ")
         assert person.leaves("sed -i s/one/two/ a.txt; exit")[0] == 0
     assert project.file("a.txt") == "two\n" and project.statuses() == {"a": "completed"}

@@ -478,7 +478,7 @@ def test_without_tool_or_key_nothing_is_attempted(world: World, model: Start, ca
 def test_a_failing_checks_words_reach_the_next_attempt(world: World, model: Start) -> None:
     stub = model(
         judges("a", ballot("approve")),
-        works("a", writes("a.txt", "two\n"), {"text": "Mended."}, told="line 1: expected two, found one"),
+        works("a", {"shell": "echo two >a.txt"}, {"text": "Mended."}, told="line 1: expected two, found one"),
         works("a", writes("a.txt", "one\n"), {"text": "Written."}),
     )
     check = 'read -r x <a.txt; test "$x" = two || { echo "line 1: expected two, found $x"; exit 3; }'
