@@ -68,6 +68,8 @@ class Assignment:
 
     def pick(self, task: Task, usable: list[str]) -> tuple[str, str]:
         """(agent, why) of those that can work now, of whom there is at least one."""
+        if usable == [PERSON] and "ballot" in task.raw:
+            return str(task.raw["ballot"]["agent"]), "a person has voted on its work"
         if usable == [PERSON]:
             return PERSON, "a person has done it"
         run, state = self._run, self._run.states.get(task.id)

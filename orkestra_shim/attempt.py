@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from . import canonical, evidence, files, followups, queue, resuming, tickets, wire
+from . import canonical, casting, evidence, files, followups, queue, resuming, tickets, wire
 from .agents import login_hint
 from .endings import Endings
 from .errors import EX_DATA, EX_LIMITED, EX_LOGIN, EX_TIMEOUT, EX_UNAVAILABLE, OrkestraError
@@ -47,12 +47,15 @@ class Attempts:
         run, here = self.run, self.run.here
         state = run.state(task.id)
         submitted = int(task.raw.get("submitted", 0))
-        own = f"refs/orkestra/attempts/{task.id}/{submitted}" if submitted else ""
+        ballot = dict(task.raw.get("ballot") or {})
+        given = submitted if not ballot else int(ballot["attempt"])
+        own = f"refs/orkestra/attempts/{task.id}/{given}" if given else ""
         kept = here.git.commit(state.kept or own) if state.kept or own else None
         start = 0 if kept or state.previous else int(task.raw.get("from_attempt", 0))
         number = submitted if submitted and submitted >= state.tries else state.tries + 1
         place = Place(here.runtime / worker, here.workspaces / worker, here.project)
         work = Work(task, number, agent, run.try_folder(task.id, number), place, first=number, start=start)
+        work.ballot = ballot
         try:
             tickets.for_task(run, work)
         except OrkestraError:
@@ -60,7 +63,9 @@ class Attempts:
             raise
         run.queue.hold(task, queue.REVIEW, False)
         mode = "resume" if kept else "fresh"
-        if work.start:
+        if ballot and not kept:
+            mode = "from"
+        elif work.start:
             mode, kept = "from", here.git.commit(f"refs/orkestra/attempts/{task.id}/{work.start}")
         told: dict[str, Any] = {"agent": agent, "worker": worker, "mode": mode, "chosen": why}
         run.event("claimed", task.id, number, **told, **run.purse.fields(task.id))
@@ -197,12 +202,12 @@ class Attempts:
             self.run.event("gates-refused", work.task.id, work.number, why=work.verdict)
             return "refused", work.verdict
         marked = [gate["evidence"] or gate["gate"] for gate in work.gates if gate["marked"]]
-        if marked and not self.review.can_pass_marked(work):
+        if marked and not work.ballot and not self.review.can_pass_marked(work):
             why = (
                 f"it changes what judges it, and no reviewer here may pass that: {'; '.join(marked)} "
                 "(if it is meant, name it in the task's allow_paths and retry)"
             )
-            return self.endings.person(work, why)
+            return self.endings.person(work, why, casting.ASKS)
         return ("pass",)
 
 

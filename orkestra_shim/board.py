@@ -179,6 +179,8 @@ def _row(
         "depends_on": raw.get("depends_on", []),
         "outcome": outcome["id"] if outcome else None,
     }
+    if status == "needs_human" and outcome and outcome.get("asks"):
+        row["asks"] = outcome["asks"]
     if status == "proposed" and raw.get("source"):
         row["source"] = raw["source"]
     if raw["id"] in working and status == "pending":
@@ -270,6 +272,28 @@ def row_of(board: Board, name: str) -> dict[str, Any]:
     near = difflib.get_close_matches(name, board.rows, n=3)
     hint = f"perhaps: {', '.join(near)}" if near else "orkestra task list shows them"
     raise OrkestraError(EX_USAGE, f"{board.project.name} has no task '{printable(name[:80])}'", hint)
+
+
+def asking(seen: Board, name: str) -> dict[str, Any]:
+    """The outcome by which a task waits for a person's vote, recorded or not. Raises 64 where it does not."""
+    row = row_of(seen, name)
+    outcome = seen.branch.by_task.get(name)
+    if row["status"] != "needs_human":
+        draft = _draft(seen, name)
+        outcome = draft if decided(seen, name) == "needs_human" else None
+    if outcome is None or outcome.get("asks") != "vote":
+        raise OrkestraError(EX_USAGE, f"{name} does not wait for a vote", f"see: orkestra task show {name}")
+    if row["outcome"] and row["outcome"] != outcome.get("id"):
+        why = f"{name} was decided in a pull request that is not merged"
+        raise OrkestraError(EX_USAGE, why, "merge that first, or: orkestra task retry")
+    return outcome
+
+
+def _draft(seen: Board, name: str) -> dict[str, Any] | None:
+    state = TaskState()
+    for event in journal.replay(seen.project.path / journal.FILE, about=name):
+        state.apply(event)
+    return state.draft
 
 
 def decided(seen: Board, name: str) -> str:

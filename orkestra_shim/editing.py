@@ -172,7 +172,7 @@ def retry(
         raw = _find(top, name)
         raw["status"] = "pending"
         raw["retried"] = int(raw.get("retried", 0)) + 1
-        over = ["reason", "from_attempt", "submitted"]
+        over = ["reason", "from_attempt", "submitted", "ballot"]
         if outcome:
             raw["reopened"] = outcome["id"]
             over += ["note"] * (outcome.get("decision") in ("landed", "answered", "undone"))
@@ -180,6 +180,23 @@ def retry(
             raw.pop(key, None)
         given = {"note": note, "agent": agent, "from_attempt": attempt}
         raw.update({key: value for key, value in given.items() if value})
+        return name
+
+    _edit(found, change)
+
+
+def cast(found: Project, name: str, outcome: dict[str, Any] | None, ballot: Raw) -> None:
+    """Puts a task back to work with a person's vote on the work that `ballot` names."""
+
+    def change(top: Raw) -> str:
+        raw = _find(top, name)
+        raw["status"] = "pending"
+        raw["retried"] = int(raw.get("retried", 0)) + 1
+        raw["ballot"] = ballot
+        if outcome:
+            raw["reopened"] = outcome["id"]
+        for key in ("reason", "from_attempt", "submitted"):
+            raw.pop(key, None)
         return name
 
     _edit(found, change)
@@ -195,7 +212,7 @@ def submit(found: Project, name: str, outcome: dict[str, Any] | None, attempt: i
         raw["submitted"] = attempt
         if outcome:
             raw["reopened"] = outcome["id"]
-        for key in ("reason", "from_attempt"):
+        for key in ("reason", "from_attempt", "ballot"):
             raw.pop(key, None)
         return name
 

@@ -114,7 +114,7 @@ class Edits:
         again = any(old.raw.get(key) != new.raw.get(key) for key in ("reopened", "retried"))
         if (again or old.raw.get("status") != new.raw.get("status")) and old.status != "in_progress":
             if again:
-                self.run.event("reopened", new.id)
+                self.run.event("reopened", new.id, ballot="ballot" in new.raw)
             return self.run.first_status(new)
         return old.status, old.reason
 

@@ -6,6 +6,8 @@ no). An interruption, a lost job, a limit, the first revision and a conflict are
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from . import evidence, queue, resuming, votes, wire
@@ -44,6 +46,8 @@ class Endings:
         if work.agent == PERSON:
             self.person(work, f"{why}; orkestra attach {work.task.id} goes on with it")
             return ("needs a person",)
+        if work.ballot:
+            return self._voted(work, why)
         if not _is_to_be_mended(work):
             resuming.forget(run.here.git.git_dir, work.task.id)
         run.event("attempt-failed", work.task.id, work.number, durable=True, why=why, detail=detail)
@@ -55,6 +59,14 @@ class Endings:
         self.put_back(work)
         return ("again",)
 
+    def _voted(self, work: Work, why: str) -> Reply:
+        """Work that a person voted on goes no further: by that vote, or though it was for it."""
+        if work.rejected:
+            self.draft(work, "failed", why)
+            return ("failed",)
+        self.person(work, f"{why}; no vote passes that (orkestra task retry {work.task.id})")
+        return ("needs a person",)
+
     def conflict(self, work: Work, why: str, *_: str) -> Reply:
         """What landed meanwhile does not go with this; not an attempt, but not for ever either."""
         run, state = self.run, self.run.state(work.task.id)
@@ -63,6 +75,8 @@ class Endings:
         run.event("conflict", work.task.id, work.number, why=why, detail=run.redact(_log_tail(work)))
         if work.agent == PERSON:
             return self.person(work, f"{why}; orkestra attach {work.task.id} shows where")
+        if work.ballot:
+            return self.person(work, f"{why} (orkestra task retry {work.task.id} does it again)")
         if state.conflicts >= CONFLICTS:
             return self.person(work, f"{state.conflicts} times {why}")
         self.put_back(work)
@@ -122,10 +136,10 @@ class Endings:
 
     # --- the task is decided -------------------------------------------------------------------------------
 
-    def person(self, work: Work, why: str) -> Reply:
-        """Nobody here may decide it: it waits for a person."""
+    def person(self, work: Work, why: str, asks: str = "") -> Reply:
+        """Nobody here may decide it: it waits for a person; `asks` says what for, where it is a vote."""
         why = self.run.redact(why)[:_WHY]
-        self.draft(work, "needs_human", why)
+        self.draft(work, "needs_human", why, {"asks": asks} if asks else {})
         return "person", why
 
     def settled(self, work: Work) -> Reply:
@@ -133,11 +147,13 @@ class Endings:
         self.draft(work, "answered", "nothing had to change")
         return ()
 
-    def draft(self, work: Work, decision: str, why: str) -> None:
+    def draft(
+        self, work: Work, decision: str, why: str, more: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         """An outcome without a change: it becomes a record with the next landing or at the end."""
         run = self.run
         work.done = True
-        draft = self.outcome(work, decision, why)
+        draft = {**self.outcome(work, decision, why), **more}
         if run.project.land == "pr":  # it may be long before a record holds it: it has its name from now on
             draft["id"] = run.ledger.take_outcome()
         retried = {"retried": int(work.task.raw.get("retried", 0))}

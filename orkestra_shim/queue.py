@@ -25,7 +25,7 @@ LATER = 16  # it failed a moment ago
 ATTACHED = 64  # a person has it in hand
 REVIEW = 32  # its change waits for reviewers that are limited
 SPENT = 128  # a budget has not enough left for it
-SUBMITTED = "+submitted"  # the heap of what a person has done: no agent has to be there for it
+SUBMITTED = "+submitted"  # the heap of what a person has done or voted on: no agent has to be there for it
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without what reads alike
 
 
@@ -149,7 +149,7 @@ class Queue:
     @staticmethod
     def heap_name(task: Task) -> str:
         """Tasks of one heap can be done by the same agents."""
-        if "submitted" in task.raw:
+        if "submitted" in task.raw or "ballot" in task.raw:
             return SUBMITTED
         return "auto+command" if task.agent == "auto" and task.command else task.agent
 

@@ -127,13 +127,16 @@ def config(folder: Path, *names: str) -> dict[str, str]:
     return found
 
 
+NOBODY = ("Orkestra", "orkestra@localhost")  # where Git knows no user
+
+
 def identity(settings: Mapping[str, str]) -> tuple[str, str]:
     """Name and address for commits: the user's, as Git would take them, else Orkestra's own."""
     env = os.environ
     name = env.get("GIT_AUTHOR_NAME") or settings.get("user.name", "")
     mail = env.get("GIT_AUTHOR_EMAIL") or settings.get("user.email", "") or env.get("EMAIL", "")
     name, mail = re.sub(r"[<>\n\x00]", "", name).strip(), re.sub(r"[<>\n\x00]", "", mail).strip()
-    return (name, mail) if name and mail else ("Orkestra", "orkestra@localhost")
+    return (name, mail) if name and mail else NOBODY
 
 
 def author(name: str, mail: str) -> dict[str, str]:

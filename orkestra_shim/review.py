@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from . import ballots, canonical, committee, files, tickets, votes, wire
+from . import ballots, canonical, casting, committee, files, tickets, votes, wire
 from .agents import PERSON, Agent
 from .endings import Endings
 from .errors import EX_INTERNAL, EX_LIMITED, EX_LOGIN, OrkestraError
@@ -93,6 +93,8 @@ class Review:
         stands = votes.standing(self.run, work.task.id, patch_id)
         if stands:
             return "stands", stands
+        if work.ballot:
+            return self._by_person(work)
         chosen = self.electorate(work)
         if chosen["waiting"]:
             return self._waits(work, chosen["waiting"])
@@ -103,6 +105,18 @@ class Review:
         folder = files.make_below(work.folder, votes.FOLDER, vote["id"])
         self._call(work, folder, vote["electorate"], diff)
         return "vote", vote["id"], str(folder)
+
+    def _by_person(self, work: Work) -> Reply:
+        """A person has voted on the work, if this is the change that they have seen."""
+        if work.ballot["patch_id"] != work.subject["patch_id"]:
+            why = f"{work.ballot['name']} voted on another change than it is on the branch as it is now"
+            return self.endings.person(work, why, casting.ASKS)
+        rounds = 1 + self.run.state(work.task.id).revisions
+        work.vote, ballot = casting.by_person(self.run, work, self._author(work), rounds)
+        work.cast, work.absent, work.second, work.rejected = [ballot], [], "", ballot["choice"] == "reject"
+        self.run.event("vote-opened", work.task.id, work.number, vote=work.vote["id"])
+        files.make_below(work.folder, votes.FOLDER, work.vote["id"])
+        return self._closed(work)
 
     def _opened(self, work: Work, chosen: dict[str, Any]) -> dict[str, Any]:
         return committee.open_vote(
@@ -269,14 +283,14 @@ class Review:
             if ballot["choice"] != "approve"
         )
         if decision == "revise" and work.agent == PERSON:
-            return self.endings.person(work, f"{why}\n{reasons}".strip())
+            return self.endings.person(work, f"{why}\n{reasons}".strip(), casting.ASKS)
         if decision == "revise":
             return self._revise(work, why, reasons)
         if decision == "reject":
             work.verdict, work.detail = why, reasons
             return "reject", f"{why}\n{reasons}".strip()
         missing = "; ".join(f"{one['member']}: {one['why']}" for one in vote["absent"])
-        return self.endings.person(work, f"{why} ({missing})" if missing else why)
+        return self.endings.person(work, f"{why} ({missing})" if missing else why, casting.ASKS)
 
     def _revise(self, work: Work, why: str, reasons: str) -> Reply:
         """The same worker goes on with a new try; not an attempt."""

@@ -77,7 +77,7 @@ class Run:
             if task is not None and state.reviewers and task.status == "pending":
                 self.resting.put_off(task)
             if task is not None and state.stale(task.raw):
-                self.event("reopened", name)
+                self.event("reopened", name, ballot="ballot" in task.raw)
             elif state.draft and self._is_recorded(name, state):
                 state.draft = None
         self.remote = Remote(self)
@@ -187,7 +187,7 @@ class Run:
         if state and (state.proposal or (open_draft and "id" in open_draft)):
             if told := state.waiting(task.raw):
                 return told[0], told[1]
-            self.event("reopened", task.id)
+            self.event("reopened", task.id, ballot="ballot" in task.raw)
             open_draft = None
         if outcome is not None and not records.is_reopened(task.raw, outcome):
             open_draft = None

@@ -42,6 +42,7 @@ def lines(now: Session, seen: Board) -> list[str]:
         *([f"paused: {seen.pauses.words()} (orkestra resume)"] if seen.pauses else []),
         f"{len(seen.rows)} tasks: {counts}" if counts else "no tasks yet: orkestra task add TITLE",
         *(task_line(row, 0) for row in rows if row["state"] in ("needs_human", "failed")),
+        *_asked(seen),
         *_proposals(seen),
         *_held(seen),
         *_blocked(seen),
@@ -87,6 +88,16 @@ def _worker(row: dict[str, Any]) -> str:
     if gone > usual:
         return f"{text}; longer than usual: {past}"
     return f"{text}; about {clock.length(usual - gone)} left: {past}"
+
+
+def _asked(seen: Board) -> list[str]:
+    """A line for each task over which a person's vote decides."""
+    return [
+        f"your vote      {row['id']}: orkestra task show {row['id']}, "
+        f"then: orkestra vote cast {row['id']} approve|reject --reason WHY"
+        for row in seen.rows.values()
+        if row.get("asks") == "vote"
+    ]
 
 
 def _proposals(seen: Board) -> list[str]:

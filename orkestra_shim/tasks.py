@@ -14,6 +14,8 @@ DEFAULT_TIMEOUT = 1800
 DEFAULT_ATTEMPTS = 3
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 _OUTCOME = re.compile(r"outcome-[0-9]{3,12}\Z")
+_PATCH = re.compile(r"[0-9a-f]{40,64}\Z")
+BALLOT = ("attempt", "agent", "patch_id", "choice", "reason", "name", "email", "cast_at")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 NAME_RULE = (
     "1 to 64 of a-z, 0-9, dot, underscore and dash, beginning with a letter or digit; "
@@ -141,6 +143,18 @@ def _reopened(key: str, value: object) -> None:
         raise Refused(key, f"{key} must name an outcome, such as outcome-007")
 
 
+def _ballot(key: str, value: object) -> None:
+    if not isinstance(value, dict) or set(value) != set(BALLOT):
+        raise Refused(key, f"{key} must be what `orkestra vote cast` writes: {', '.join(BALLOT)}")
+    _integer(1, 999_999)(f"{key}.attempt", value["attempt"])
+    _one_of(("approve", "reject"))(f"{key}.choice", value["choice"])
+    for name in ("name", "email", "cast_at", "agent", "patch_id"):
+        _line(f"{key}.{name}", value[name])
+    _text(f"{key}.reason", value["reason"])
+    if not value["reason"].strip() or not _PATCH.match(value["patch_id"]):
+        raise Refused(key, f"{key} needs a reason and the patch_id of a change")
+
+
 CHECKS: dict[str, Callable[[str, object], None]] = {
     "id": _name,
     "title": _line,
@@ -164,6 +178,7 @@ CHECKS: dict[str, Callable[[str, object], None]] = {
     "retried": _integer(1, 999_999),
     "from_attempt": _integer(1, 999_999),
     "submitted": _integer(1, 999_999),
+    "ballot": _ballot,
     "reason": _text,
     "note": _text,
 }

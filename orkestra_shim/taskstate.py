@@ -185,7 +185,10 @@ class TaskState:
     def _settle(self, event: dict[str, Any]) -> None:
         self.__init__(tries=self.tries, proposals=self.proposals, owed=self.owed)  # type: ignore[misc]
 
-    _reopened = _settle
+    def _reopened(self, event: dict[str, Any]) -> None:
+        votes, found = (self.votes, self.found) if event.get("ballot") else ([], None)
+        self._settle(event)
+        self.votes, self.found = votes, found
 
     def owe(self) -> None:
         """It is completed: what was found on the way is to be proposed."""
@@ -199,7 +202,9 @@ class TaskState:
     def _recorded(self, event: dict[str, Any]) -> None:
         if event.get("decision") == "landed":
             self.owe()
+        found = self.found if event.get("decision") == "needs_human" else None
         self._settle(event)
+        self.found = found
 
     def completed(self, outcome: dict[str, Any] | None) -> TaskState:
         """The same once the branch holds this outcome, of which the log may not tell."""

@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from . import canonical, changes, committee, records, repo
+from . import canonical, casting, changes, committee, records, repo
 from .errors import EX_DATA, OrkestraError
 from .findings import Report
 from .landed import Landed
@@ -229,6 +229,8 @@ class _Check:
             problem = committee.valid_ballot({**ballot, "reason": ballot["reason"] or "-"})
             if isinstance(problem, str):
                 self.find(name, f"the ballot of {ballot['member']}: {problem}")
+        if "overrules" in vote or any(one["kind"] == "person" for one in vote["electorate"]):
+            self._overruled(name, vote)
         counted = committee.recount(vote)
         for key in committee.DERIVED:
             if vote[key] != counted[key]:
@@ -238,6 +240,13 @@ class _Check:
                     else "not its ballots"
                 )
                 self.find(name, f"its {key} is {shown}")
+
+    def _overruled(self, name: str, vote: dict[str, Any]) -> None:
+        """A person decides alone, and says whom that went against."""
+        if [one["kind"] for one in vote["electorate"]] != ["person"] or vote["quorum"] != 1:
+            self.find(name, "a person did not vote alone in it")
+        elif vote["overrules"] != casting.overruled(vote, vote["ballots"][0]["choice"], self.votes.values()):
+            self.find(name, "what it overrules is not what stood against it")
 
     # --- outcomes -------------------------------------------------------------------------------------------
 

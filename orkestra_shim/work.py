@@ -44,6 +44,8 @@ class Work:
     waiting: dict[str, Any] = field(
         default_factory=dict
     )  # for which reviewers its change waits, and how many
+    ballot: dict[str, Any] = field(default_factory=dict)  # of a person, on the work that it resumes
+    rejected: bool = False  # by that ballot
     outcome: str = ""
     recording: bool = False
     first: int = 0  # its number when it was given out: a revision goes on with another in the same tree

@@ -485,8 +485,9 @@ stage::vote() {
       return
       ;;
   esac
-  local vote=${STORE_REPLY[1]} folder=${STORE_REPLY[2]}
-  STORE_REPLY=(more)
+  # Else a person has voted already.
+  local vote=${STORE_REPLY[1]:-} folder=${STORE_REPLY[2]:-}
+  [[ ${STORE_REPLY[0]} != vote ]] || STORE_REPLY=(more)
   # More than once where somebody stands in for a reviewer, or a second one is asked.
   while [[ ${STORE_REPLY[0]} == more ]]; do
     worker::hold_vote "$folder"

@@ -110,3 +110,52 @@ def show(name: str, wanted: str | None, as_json: bool) -> None:
     for number, one in enumerate(chosen):
         for line in [*([""] if number else []), *voted.lines(one)]:
             say(line)
+
+
+@vote.command()
+@click.argument("task", metavar="TASK")
+@click.argument("choice", type=click.Choice(["approve", "reject"]))
+@click.option("--reason", required=True, help="Why; it stands in the record.")
+@with_project
+def cast(task: str, choice: str, reason: str, wanted: str | None) -> None:
+    """Vote on work that waits for a person: refused by nobody else, or not accepted by its reviewers.
+
+    Its check and its gates are run again; with `approve` it lands, with `reject` the task has failed. Your
+    name and address are Git's. The record says what you overruled.
+    """
+    from orkestra_shim import board, changes, editing, journal, repo
+    from orkestra_shim.errors import EX_USAGE, OrkestraError
+    from orkestra_shim.plumbing import DIFF, Git
+    from orkestra_shim.text import clean, printable
+
+    now = session()
+    found = now.find(wanted)
+    seen = board.read(now, found)
+    outcome = board.asking(seen, task)
+    reason = clean(reason).strip()
+    if not reason or len(reason) > 4000:
+        raise OrkestraError(EX_USAGE, "a reason has 1 to 4000 characters")
+    editing.need_no_key(reason, "the reason")
+    git, number = Git(board.git_folder(found)), int(outcome["attempt"])
+    kept = git.commit(f"refs/orkestra/attempts/{task}/{number}")
+    if kept is None:
+        raise OrkestraError(
+            EX_USAGE, f"the work of {task}, try {number}, is not kept here", "task retry does it again"
+        )
+    diff = git.run("diff-tree", *DIFF, f"{kept}^1", kept)
+    name, email = repo.identity(repo.config(found.path, "user.name", "user.email"))
+    if (name, email) == repo.NOBODY:
+        raise OrkestraError(EX_USAGE, "Git does not know who you are", "git config user.name, and user.email")
+    ballot = {
+        "attempt": number,
+        "agent": str(outcome["agent"]),
+        "patch_id": changes.patch_ids([diff])[0],
+        "choice": choice,
+        "reason": reason,
+        "name": name,
+        "email": email,
+        "cast_at": journal.now(),
+    }
+    editing.cast(found, task, outcome if "id" in outcome else None, ballot)
+    takes = "the run that goes on takes it in" if seen.run else "orkestra start takes it from here"
+    say(f"{printable(name)} votes to {choice} the work on {task}; {takes}")
