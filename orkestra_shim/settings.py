@@ -1,8 +1,8 @@
 """Settings of CONFIG/settings.env and the keys of CONFIG/api-keys.env.
 
 A value in the process environment wins over the file, the file over the default; so that nothing an
-environment happens to carry opens the sandbox, ORKESTRA_SANDBOX_READ and ORKESTRA_PATH are read from the
-file only.
+environment happens to carry opens the sandbox or is executed, ORKESTRA_SANDBOX_READ, ORKESTRA_PATH and
+ORKESTRA_NOTIFY are read from the file only.
 """
 
 from __future__ import annotations
@@ -110,9 +110,10 @@ _CHECKS: dict[str, Callable[[str, Path], str]] = {
     "ORKESTRA_STUCK_AFTER": _number(1, 10080),
     "ORKESTRA_LEAST_SPACE": _number(0, 999_999),
     "ORKESTRA_LOG_SIZE": _number(1, 10240),
+    "ORKESTRA_NOTIFY": _words,
 }
 KEYS = tuple(_CHECKS)
-_FILE_ONLY = ("ORKESTRA_SANDBOX_READ", "ORKESTRA_PATH")
+_FILE_ONLY = ("ORKESTRA_SANDBOX_READ", "ORKESTRA_PATH", "ORKESTRA_NOTIFY")
 LIMITS = tuple(key for key in KEYS if key.endswith("_LIMIT"))
 
 
@@ -140,6 +141,7 @@ def _default(key: str, home: Home) -> str:
         "ORKESTRA_STUCK_AFTER": "30",
         "ORKESTRA_LEAST_SPACE": "1024",
         "ORKESTRA_LOG_SIZE": "10",
+        "ORKESTRA_NOTIFY": "",
     }[key]
 
 

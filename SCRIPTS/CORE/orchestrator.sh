@@ -86,6 +86,7 @@ run::start() {
   run::keep_gc_out
   lock::keep_prune_out
   run::start_monitor
+  run::start_notifier
   "$ORKESTRA_SCRIPTS/CORE/land.sh" recover
   run::open_store
   store::ask remote
@@ -160,6 +161,15 @@ run::start_monitor() {
   setpriv --pdeathsig KILL -- "$ORKESTRA_SCRIPTS/CORE/monitor.sh" watch "$$" \
     </dev/null >/dev/null 2>>"$ORKESTRA_LOGS/monitor.log" 7>&- 9>&- &
   MONITOR_PID=$!
+  set +m
+}
+
+# Tells a person's own command what happens. It has its own end, since it tells of the run's: no run waits for it, and it
+# holds nothing of one.
+run::start_notifier() {
+  [[ -n ${ORKESTRA_NOTIFY:-} ]] || return 0
+  set -m
+  "$ORKESTRA_PYTHON" -m orkestra_shim.notify "$$" </dev/null >/dev/null 2>>"$ORKESTRA_LOGS/notify.log" 7>&- 9>&- &
   set +m
 }
 
