@@ -83,6 +83,9 @@ def task_line(row: dict[str, Any], width: int) -> str:
         more = f" (blocked by {row['blocked_by']})"
     elif row.get("waits_for"):
         more = " (waits for " + ", ".join(row["waits_for"]) + ")"
+    elif row.get("limited"):
+        what = "its review waits" if row["waits_for_review"] else "waits"
+        more = f" ({what} for {', '.join(row['limited'])}, limited)"
     elif row["reason"]:
         more = f" ({row['reason'].splitlines()[0][:160]})"
     elif row.get("source"):

@@ -219,6 +219,8 @@ def test_what_is_limited_and_what_waits_for_it(project: Path, capsys: Capture) -
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(soon))
     assert f"limited        shell until {when}: come back" in out
     assert f"limited        codex:o until {when} (waits for its review: fourth)" in out
+    assert main(["task", "list"]) == 0
+    assert "(its review waits for codex:o, limited)" in capsys.readouterr().out
     assert main(["status", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["limited"]["shell"] == {"until": soon, "why": "come back"}
