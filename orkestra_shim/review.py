@@ -265,6 +265,7 @@ class Review:
             work.number,
             durable=True,
             commit=wire.object_id(commit),
+            author=work.agent,
             reviewers=waiting.get("for", []),
             missing=waiting.get("missing", 1),
         )

@@ -126,7 +126,7 @@ class TaskState:
 
     def _review_put_off(self, event: dict[str, Any]) -> None:
         names, missing = event.get("reviewers"), event.get("missing")
-        self.kept = str(event.get("commit", ""))
+        self.kept, self.author = str(event.get("commit", "")), str(event.get("author", ""))
         self.reviewers = [str(name) for name in names] if isinstance(names, list) else []
         self.missing = missing if isinstance(missing, int) and missing > 0 else 1
 

@@ -368,6 +368,26 @@ def test_who_made_a_change_does_not_vote_on_it_whoever_could_go_on_with_the_task
     store.kill()
 
 
+def test_what_a_person_has_done_waits_for_its_review_as_that_persons(reviewed: Project) -> None:
+    made = reviewed.commit_files(reviewed.head, {"a.txt": b"mine\n"}, "a person's")
+    git(reviewed.path, "update-ref", "refs/orkestra/attempts/a/1", made)
+    reviewed.write_queue([task("a", submitted=1)])
+    resting(reviewed, "one", "two", "three")
+    store = reviewed.start()
+    worker = Worker(store)
+    assert worker.claim()[4:6] == ["person", "resume"]
+    worker.change({"a.txt": b"mine\n"})
+    assert again(worker)[:2] == ["ok", "waits"]
+    put_off(worker)
+    first = Worker.__new__(Worker)
+    first.__dict__ = dict(worker.__dict__)
+    cooldowns.end(reviewed.config / "RUNTIME", "one")
+    time.sleep(1)
+    assert worker.claim()[4:6] == ["person", "resume"]
+    assert asked(resumed(worker, first)) == ["one"]
+    store.kill()
+
+
 def test_a_change_that_was_reviewed_at_last_and_refused_waits_for_nobody(reviewed: Project) -> None:
     store, worker = put_off_at_once(reviewed)
     cooldowns.end(reviewed.config / "RUNTIME", "two")
