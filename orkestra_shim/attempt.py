@@ -202,7 +202,7 @@ class Attempts:
             self.run.event("gates-refused", work.task.id, work.number, why=work.verdict)
             return "refused", work.verdict
         marked = [gate["evidence"] or gate["gate"] for gate in work.gates if gate["marked"]]
-        if marked and not work.ballot and not self.review.can_pass_marked(work):
+        if marked and not work.ballot and not self.review.electors.can_pass_marked(work):
             why = (
                 f"it changes what judges it, and no reviewer here may pass that: {'; '.join(marked)} "
                 "(if it is meant, name it in the task's allow_paths and retry)"

@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from . import ballots, canonical, casting, committee, files, tickets, votes, wire
-from .agents import PERSON, Agent
+from .agents import PERSON
+from .electors import Electors, is_agent
 from .endings import Endings
 from .errors import EX_INTERNAL, EX_LIMITED, EX_LOGIN, OrkestraError
 from .evidence import Result
 from .resting import words
 from .run import Run
 from .work import Reply, Work
-
-_DIFF_LIMIT = 64 << 20  # bytes of a diff that are looked at to say who votes
 
 
 class Review:
@@ -27,55 +26,8 @@ class Review:
     def __init__(self, run: Run, endings: Endings) -> None:
         self.run = run
         self.endings = endings
+        self.electors = Electors(run)
         self.programs_alone = False  # the last vote was one of programs: it took a moment
-
-    # --- who votes -----------------------------------------------------------------------------------------
-
-    def electorate(self, work: Work) -> dict[str, Any]:
-        """Members, recused, quorum, weights, or what the vote has to wait for, as electorate.jq says."""
-        return committee.electorate(self._question(work, [self._member(agent) for agent in self._able()]))
-
-    def can_pass_marked(self, work: Work) -> bool:
-        """Whether somebody may vote who may pass a change of what judges it: no program, another family.
-
-        One that rests may, once it does not.
-        """
-        author = self._author(work)
-        agents = [{**self._member(agent), "limited": False} for agent in self._able()]
-        return any(
-            entry["kind"] != "program" and entry["family"] != author["family"]
-            for entry in committee.electorate(self._question(work, agents))["electorate"]
-        )
-
-    def _question(self, work: Work, agents: list[dict[str, Any]]) -> dict[str, Any]:
-        diff = files.read_bounded(work.folder / "diff.patch", _DIFF_LIMIT) or b""
-        return {
-            "author": {**self._author(work), "model": self.run.agents.get(work.agent).model},
-            "reviewers": self.run.project.reviewers,
-            "agents": agents,
-            "programs": list(committee.PROGRAMS),
-            "changed_lines": committee.changed_lines(diff),
-            "marked": any(gate["marked"] for gate in work.gates),
-        }
-
-    def _member(self, agent: Agent) -> dict[str, Any]:
-        told = {"member": agent.name, "family": agent.family, "kind": agent.kind}
-        told |= {"model": agent.model} if agent.model else {}
-        return {**told, "limited": True} if self.run.agents.rests(agent.name) else told
-
-    def _author(self, work: Work) -> dict[str, str]:
-        return {"member": work.agent, "family": self.run.agents.get(work.agent).family}
-
-    def _able(self) -> list[Agent]:
-        """The agents that the project names and that can give a ballot now."""
-        project = self.run.project
-        named = project.reviewers if isinstance(project.reviewers, list) else []
-        agents = [
-            self.run.agents.get(name)
-            for name in dict.fromkeys([*project.agents, *named])
-            if name not in committee.PROGRAMS
-        ]
-        return [one for one in agents if not one.problem and "ballot" in one.can and one.kind == "ai"]
 
     # --- opening -------------------------------------------------------------------------------------------
 
@@ -95,7 +47,7 @@ class Review:
             return "stands", stands
         if work.ballot:
             return self._by_person(work)
-        chosen = self.electorate(work)
+        chosen = self.electors.electorate(work)
         if chosen["waiting"]:
             return self._waits(work, chosen["waiting"])
         work.vote = vote = self._opened(work, chosen)
@@ -112,7 +64,7 @@ class Review:
             why = f"{work.ballot['name']} voted on another change than it is on the branch as it is now"
             return self.endings.person(work, why, casting.ASKS)
         rounds = 1 + self.run.state(work.task.id).revisions
-        work.vote, ballot = casting.by_person(self.run, work, self._author(work), rounds)
+        work.vote, ballot = casting.by_person(self.run, work, self.electors.author(work), rounds)
         work.cast, work.absent, work.second, work.rejected = [ballot], [], "", ballot["choice"] == "reject"
         self.run.event("vote-opened", work.task.id, work.number, vote=work.vote["id"])
         files.make_below(work.folder, votes.FOLDER, work.vote["id"])
@@ -124,7 +76,7 @@ class Review:
             work.task.id,
             work.task.title,
             chosen,
-            self._author(work),
+            self.electors.author(work),
             1 + self.run.state(work.task.id).revisions,
             self.run.project.rule,
             dict(work.subject),
@@ -158,15 +110,15 @@ class Review:
             raise OrkestraError(EX_INTERNAL, f"the vote {name[:40]!r} is not open")
         run, vote, folder = self.run, work.vote, work.folder / votes.FOLDER / name
         entries = [entry for entry in vote["electorate"] if entry["member"] in work.asked]
-        extracts = {one["member"]: run.agents.get(one["member"]).extract for one in entries if _is_agent(one)}
+        extracts = {one["member"]: run.agents.get(one["member"]).extract for one in entries if is_agent(one)}
         asked = ballots.read(folder, entries, run.redact, extracts)
         shutil.rmtree(work.place.folder / tickets.BALLOTS, ignore_errors=True)
         work.cast += asked.cast
         work.absent += [self._told(work, one, asked.turned.get(one["member"])) for one in asked.absent]
         for entry in entries:
-            if _is_agent(entry) and entry["member"] not in asked.turned:
+            if is_agent(entry) and entry["member"] not in asked.turned:
                 run.agents.answered(entry["member"])
-        if called := self._more(work, vote, list(asked.turned)):
+        if called := self.electors.more(work, vote, list(asked.turned)):
             diff = files.read_bounded(work.folder / "diff.patch", 1 << 30) or b""
             self._call(work, folder, called, diff)
             return ("more",)
@@ -182,53 +134,6 @@ class Review:
             return {"member": member, "why": self.run.resting.met(member, result, said, work.task.id)[1]}
         self.run.agents.cannot(self.run.agents.get(member), why, whole_account=code == EX_LOGIN)
         return absent
-
-    def _more(self, work: Work, vote: dict[str, Any], turned: list[str]) -> list[dict[str, Any]]:
-        """Whom this vote needs besides: who stands in, or a second one after a reject. They sit already."""
-        if self.run.project.reviewers != "auto":
-            return []
-        called = []
-        for entry in [entry for entry in vote["electorate"] if entry["member"] in turned]:
-            other = self._stand_in(work, vote, entry)
-            if other is not None:
-                self._leaves(work, vote, entry["member"], other["member"])
-                committee.seat(vote, other)
-                called.append(other)
-                work.second = other["member"] if work.second == entry["member"] else work.second
-        if called:
-            return called
-        if any(one["member"] == work.second for one in work.absent):  # the first one's reject stands
-            self._leaves(work, vote, work.second)
-            vote.pop("tie", None)
-        elif not work.second and not work.absent and len(vote["electorate"]) == 1 == len(work.cast):
-            heard = committee.close_vote(vote, work.cast, [])
-            if heard["decision"] == "reject" and _is_agent(vote["electorate"][0]):
-                other = self._stand_in(work, vote, None)
-                if other is not None and not self.run.purse.refuses_review(work, [other["member"]]):
-                    committee.seat(vote, other)
-                    work.second, vote["tie"] = other["member"], "person"
-                    return [other]
-        return []
-
-    def _leaves(self, work: Work, vote: dict[str, Any], member: str, by: str = "") -> None:
-        why = next((one["why"] for one in work.absent if one["member"] == member), "")
-        work.absent = [one for one in work.absent if one["member"] != member]
-        committee.unseat(vote, member, self.run.redact(why), by)
-
-    def _stand_in(
-        self, work: Work, vote: dict[str, Any], instead_of: dict[str, Any] | None
-    ) -> dict[str, Any] | None:
-        gone = [one["member"] for one in vote.get("replaced", [])]
-        sitting = [one for one in vote["electorate"] if one != instead_of]
-        return committee.stand_in(
-            {
-                "author": self._author(work),
-                "agents": [self._member(agent) for agent in self._able()],
-                "asked": [*gone, *(one["member"] for one in vote["electorate"])],
-                "families": [one["family"] for one in sitting],
-                "instead_of": instead_of,
-            }
-        )
 
     def _closed(self, work: Work) -> Reply:
         run = self.run
@@ -302,10 +207,6 @@ class Review:
         work.evidence, work.gates, work.subject = [], [], {}
         tickets.for_task(run, work)
         return "revise", str(number), run.agents.get(work.agent).revises
-
-
-def _is_agent(entry: dict[str, Any]) -> bool:
-    return bool(entry["kind"] != "program")
 
 
 def _is_decided(vote: dict[str, Any]) -> bool:

@@ -271,7 +271,9 @@ class Server(Loop):
     def _vote_open(self, work: Work, base: str, tree: str, patch_id: str) -> Reply:
         run = self.run
         if run.purse.allowances.of_task(work.task) and not votes.standing(run, work.task.id, patch_id):
-            members = [one for one in self.review.electorate(work)["electorate"] if one["kind"] == "ai"]
+            members = [
+                one for one in self.review.electors.electorate(work)["electorate"] if one["kind"] == "ai"
+            ]
             if why := run.purse.refuses_review(work, [one["member"] for one in members]):
                 return self.endings.person(work, why)
         return self.review.open(work, base, tree, patch_id)

@@ -1,0 +1,122 @@
+"""Who votes on a change, and who is called into a vote that goes on, by programs in SCRIPTS/COMMITTEE."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from . import committee, files
+from .agents import Agent
+
+if TYPE_CHECKING:
+    from .run import Run
+    from .work import Work
+
+_DIFF_LIMIT = 64 << 20  # bytes of a diff that are looked at to say who votes
+
+
+class Electors:
+    """Over a run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def electorate(self, work: Work) -> dict[str, Any]:
+        """Members, recused, quorum, weights, or what the vote has to wait for, as electorate.jq says."""
+        return committee.electorate(self._question(work, [self._member(agent) for agent in self._able()]))
+
+    def can_pass_marked(self, work: Work) -> bool:
+        """Whether somebody may vote who may pass a change of what judges it: no program, another family.
+
+        One that rests may, once it does not.
+        """
+        family = self.author(work)["family"]
+        agents = [{**self._member(agent), "limited": False} for agent in self._able()]
+        return any(
+            entry["kind"] != "program" and entry["family"] != family
+            for entry in committee.electorate(self._question(work, agents))["electorate"]
+        )
+
+    def _question(self, work: Work, agents: list[dict[str, Any]]) -> dict[str, Any]:
+        diff = files.read_bounded(work.folder / "diff.patch", _DIFF_LIMIT) or b""
+        return {
+            "author": {**self.author(work), "model": self.run.agents.get(work.agent).model},
+            "reviewers": self.run.project.reviewers,
+            "agents": agents,
+            "programs": list(committee.PROGRAMS),
+            "changed_lines": committee.changed_lines(diff),
+            "marked": any(gate["marked"] for gate in work.gates),
+        }
+
+    def _member(self, agent: Agent) -> dict[str, Any]:
+        told = {"member": agent.name, "family": agent.family, "kind": agent.kind}
+        told |= {"model": agent.model} if agent.model else {}
+        return {**told, "limited": True} if self.run.agents.rests(agent.name) else told
+
+    def author(self, work: Work) -> dict[str, str]:
+        """Whose work is judged, as a vote's record names it."""
+        return {"member": work.agent, "family": self.run.agents.get(work.agent).family}
+
+    def _able(self) -> list[Agent]:
+        """The agents that the project names and that can give a ballot now."""
+        project = self.run.project
+        named = project.reviewers if isinstance(project.reviewers, list) else []
+        agents = [
+            self.run.agents.get(name)
+            for name in dict.fromkeys([*project.agents, *named])
+            if name not in committee.PROGRAMS
+        ]
+        return [one for one in agents if not one.problem and "ballot" in one.can and one.kind == "ai"]
+
+    # --- while a vote goes on ------------------------------------------------------------------------------
+
+    def more(self, work: Work, vote: dict[str, Any], turned: list[str]) -> list[dict[str, Any]]:
+        """Whom this vote needs besides: who stands in, or a second one after a reject. They sit already."""
+        if self.run.project.reviewers != "auto":
+            return []
+        called = []
+        for entry in [entry for entry in vote["electorate"] if entry["member"] in turned]:
+            other = self._stand_in(work, vote, entry)
+            if other is not None:
+                self._leaves(work, vote, entry["member"], other["member"])
+                committee.seat(vote, other)
+                called.append(other)
+                work.second = other["member"] if work.second == entry["member"] else work.second
+        if called:
+            return called
+        if any(one["member"] == work.second for one in work.absent):  # the first one's reject stands
+            self._leaves(work, vote, work.second)
+            vote.pop("tie", None)
+        elif not work.second and not work.absent and len(vote["electorate"]) == 1 == len(work.cast):
+            heard = committee.close_vote(vote, work.cast, [])
+            if heard["decision"] == "reject" and is_agent(vote["electorate"][0]):
+                other = self._stand_in(work, vote, None)
+                if other is not None and not self.run.purse.refuses_review(work, [other["member"]]):
+                    committee.seat(vote, other)
+                    work.second, vote["tie"] = other["member"], "person"
+                    return [other]
+        return []
+
+    def _leaves(self, work: Work, vote: dict[str, Any], member: str, by: str = "") -> None:
+        why = next((one["why"] for one in work.absent if one["member"] == member), "")
+        work.absent = [one for one in work.absent if one["member"] != member]
+        committee.unseat(vote, member, self.run.redact(why), by)
+
+    def _stand_in(
+        self, work: Work, vote: dict[str, Any], instead_of: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        gone = [one["member"] for one in vote.get("replaced", [])]
+        sitting = [one for one in vote["electorate"] if one != instead_of]
+        return committee.stand_in(
+            {
+                "author": self.author(work),
+                "agents": [self._member(agent) for agent in self._able()],
+                "asked": [*gone, *(one["member"] for one in vote["electorate"])],
+                "families": [one["family"] for one in sitting],
+                "instead_of": instead_of,
+            }
+        )
+
+
+def is_agent(entry: dict[str, Any]) -> bool:
+    """Whether a member of a vote is no program."""
+    return bool(entry["kind"] != "program")
