@@ -339,7 +339,7 @@ CWD_PATTERNS = (
     r"[Pp]rimary working directory: *(/[^\n]+)",
     r"<cwd>\s*(/[^<\n]*?)\s*</cwd>",
     r"[Ww]orking directory(?: is)?:? *`?(/[^\s`<]+)",
-    r"working in the directory:? *`?(/[^\s`<]+)",
+    r"working in the directory:? *`?(/[^\n`<]+)",
     r"Workspace Directories:\**\s*-\s*(/[^\n]+)",
     r"[Cc]urrent directory:? *`?(/[^\s`<]+)",
 )

@@ -30,7 +30,7 @@ SCHEMA = {
         "confidence": {"type": "integer"},
     },
 }
-PATIENCE = 60  # bound for what hangs, seconds
+PATIENCE = 120  # bound for what hangs, seconds
 
 
 def rule(text: str, *turns: dict[str, Any]) -> dict[str, Any]:
@@ -63,9 +63,12 @@ class Stub:
     log: Path
     bodies: Path
 
-    def asked(self) -> list[dict[str, Any]]:
+    def log_lines(self) -> list[dict[str, Any]]:
         lines = self.log.read_text("utf-8").splitlines() if self.log.exists() else []
-        return [entry for entry in map(json.loads, lines) if entry.get("dialect")]
+        return [json.loads(line) for line in lines]
+
+    def asked(self) -> list[dict[str, Any]]:
+        return [entry for entry in self.log_lines() if entry.get("dialect")]
 
     def wait_for(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
         end = time.monotonic() + PATIENCE

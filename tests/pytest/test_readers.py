@@ -70,6 +70,58 @@ EXPECTED: dict[str, dict[str, tuple[int, str | None]]] = {
         "drop": (1, "Connection error."),
         "empty": (1, "it gave no answer"),
     },
+    "opencode": {
+        "ok": (0, None),
+        "auth": (77, "Incorrect API key"),
+        "auth-later": (77, "Incorrect API key"),
+        # Ended since it would go on trying: its own log says why.
+        "rate": (75, "Rate limit reached"),
+        "streamed-rate": (75, "Rate limit reached"),
+        "usage": (75, "The usage limit has been reached"),
+        "quota": (75, "You exceeded your current quota"),
+        "overloaded": (75, "Our servers are currently overloaded."),
+        "server": (1, "The server had an error"),
+        "long": (1, "Your input exceeds the context window"),
+        "drop": (1, "Cannot connect to API: The socket connection was closed"),
+        "cut": (1, "Cannot connect to API: The socket connection was closed"),
+        "empty": (0, None),
+        "prose": (0, None),
+        "ballot": (0, None),
+        "ballot-in-prose": (0, None),
+    },
+    "qwen": {
+        # Exit 0 and "success", all but what had to be ended since it would go on trying (130).
+        "ok": (0, None),
+        "auth": (77, "401 Incorrect API key"),
+        "auth-later": (77, "401 Incorrect API key"),
+        "rate": (75, "429 Rate limit reached"),
+        "streamed-rate": (75, "Rate limit reached"),
+        "usage": (75, "429 The usage limit has been reached"),
+        "quota": (75, "429 You exceeded your current quota"),
+        "overloaded": (75, "503 Our servers are currently overloaded."),
+        "server": (1, "500 The server had an error"),
+        "long": (1, "400 Your input exceeds the context window"),
+        "drop": (1, "terminated (cause: other side closed)"),
+        "cut": (1, "Connection error."),
+        "empty": (1, "Model stream ended with empty response text."),
+        "prose": (0, None),
+        # The model's own words end like an error.
+        "quoting": (0, None),
+        "ballot": (0, None),
+        "no-answer": (1, "Model produced plain text instead"),
+        # Version 0.12, whose log tells less; the others are 0.15.
+        "ok-old": (0, None),
+        "auth-old": (77, "401 Incorrect API key"),
+        "rate-old": (75, "429 Rate limit reached"),
+        "drop-old": (1, "terminated"),
+        "empty-old": (1, "Model stream ended with empty response text."),
+        # Version 0.24, in which an error is one.
+        "ok-new": (0, None),
+        "auth-new": (77, "401 Incorrect API key"),
+        "rate-new": (75, "429 Rate limit reached"),
+        "drop-new": (1, "terminated (cause: UND_ERR_SOCKET"),
+        "ballot-new": (0, None),
+    },
 }
 CASES = [(tool, name) for tool, cases in EXPECTED.items() for name in cases]
 
@@ -102,6 +154,8 @@ def test_recorded_output(tool: str, name: str) -> None:
 
 
 def test_a_good_run_has_its_session_and_model() -> None:
+    for tool, model in (("opencode", "openai/gpt-5.3-codex"), ("qwen", "qwen3-coder-plus")):
+        assert recorded(tool, "ok")["session"] and recorded(tool, "ok")["model"] == model
     found = recorded("codex", "ok")
     assert (found["text"], found["model"], found["cost_usd_micros"]) == (
         "All written.",
@@ -144,6 +198,63 @@ def test_the_exit_code_is_asked_last() -> None:
     assert codex(says("All done"), code=1)["exit"] == 1
     assert codex(says("All done"), DONE, code=1)["exit"] == 1
     assert codex({"type": "turn.failed", "error": {"message": "x"}})["exit"] == 1
+
+
+# --- opencode -------------------------------------------------------------------------------------
+
+
+def opencode(*events: dict[str, Any], code: int = 0, log: str = "") -> Any:
+    return read("opencode", "".join(json.dumps(event) + "\n" for event in events), code, log)
+
+
+def step(reason: str, cost: float = 0, **tokens: Any) -> dict[str, Any]:
+    return {"type": "step_finish", "part": {"reason": reason, "cost": cost, "tokens": tokens}}
+
+
+def test_opencode_has_ended_when_its_last_step_says_so() -> None:
+    written = {"type": "text", "part": {"text": "done"}}
+    assert opencode(step("tool-calls"), written, step("stop"))["exit"] == 0
+    assert opencode(written, step("tool-calls"))["exit"] == 1
+    assert opencode(written, step("stop"), code=1)["exit"] == 1
+    assert opencode()["exit"] == 65
+    failed = {"type": "error", "error": {"name": "APIError", "data": {"message": "x", "statusCode": 401}}}
+    assert opencode(step("tool-calls"), failed)["exit"] == 77
+    assert opencode(failed, written, step("stop"))["exit"] == 0
+
+
+def test_opencode_says_what_it_cost_where_it_knows_a_price() -> None:
+    spent = {"input": 10, "output": 2, "reasoning": 3, "cache": {"read": 7, "write": 1}}
+    found = opencode(step("tool-calls", 0.5, **spent), step("stop", 0.25, **spent))
+    assert found["usage"] == {"input": 20, "output": 10, "cache_write": 2, "cache_read": 14}
+    assert found["cost_usd_micros"] == 750_000
+    assert opencode(step("stop", 0, **spent))["cost_usd_micros"] is None
+
+
+def test_opencodes_log_says_what_its_event_hides() -> None:
+    hides = {"name": "UnknownError", "data": {"message": "Unexpected server error. Check server logs."}}
+    log = r'timestamp=1 level=ERROR run=2 message=failed ref=3 error="ModelError: no model \"x\"" cause="y"'
+    found = opencode({"type": "error", "error": hides}, code=1, log=log)
+    assert (found["error"], found["exit"]) == (r'no model "x"', 1)
+
+
+# --- Qwen Code ------------------------------------------------------------------------------------
+
+
+def qwen(text: str, made: int = 5, errors: int | None = 0) -> Any:
+    said = {"type": "assistant", "message": {"usage": {"output_tokens": made}}}
+    log = [{"type": "orkestra.errors", "count": errors}] if errors is not None else []
+    events = [said, {"type": "result", "subtype": "success", "result": text}, *log]
+    return read("qwen", "".join(json.dumps(event) + "\n" for event in events), 0)
+
+
+def test_qwens_errors_are_told_from_the_models_words() -> None:
+    quoting = "I saw [API Error: 401 Incorrect API key]"
+    assert qwen(quoting)["exit"] == 0
+    assert qwen(quoting + ", and mended it.", errors=1)["exit"] == 0
+    assert qwen(quoting, errors=1)["exit"] == 77
+    assert qwen(quoting, made=0)["exit"] == 77
+    assert qwen("[API Error: 401 Incorrect API key]")["exit"] == 77
+    assert qwen(quoting, errors=None)["exit"] == 77
 
 
 # --- what they share ------------------------------------------------------------------------------

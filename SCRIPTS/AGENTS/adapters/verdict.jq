@@ -27,7 +27,7 @@ def no_result($exit; $stderr):
 # What tools put in front of the words of the model's API.
 def bare: sub("^(\\[?API Error: ?|Error: ?|error: ?)+"; "");
 
-def says_limit: bare | test("^(You(['’]ve| have) (hit|reached|exhausted|exceeded) your|You exceeded your current quota|Usage limit|Rate limit|rate limit|Quota exceeded|Resource exhausted|Too Many Requests|(exceeded retry limit, last|unexpected) status:? (429|503|529)|(Error code: )?(429|503|529)\\b|Selected model is at capacity|The model is overloaded|We['’]re currently experiencing high demand|(The )?usage limit)"; "i");
+def says_limit: bare | test("^(You(['’]ve| have) (hit|reached|exhausted|exceeded) your|You exceeded your current quota|Usage limit|Rate limit|rate limit|Quota exceeded|Resource exhausted|Too Many Requests|(exceeded retry limit, last|unexpected) status:? (429|503|529)|(Error code: )?(429|503|529)\\b|Selected model is at capacity|The model is overloaded|Overloaded$|(Our|The) servers? (is|are) (currently )?overloaded|This request would exceed your|We['’]re currently experiencing high demand|(The )?usage limit)"; "i");
 def says_login: bare | test("^(unexpected status (401|403)|(Error code: )?(401|403)\\b|Incorrect API key|Invalid API key|API key not valid|Not logged in|Unauthorized|Authentication|No key found|Your (access|refresh) token|Please (log|sign) in)"; "i");
 def kind_of_words: if says_login then "login" elif says_limit then "limited" else "failed" end;
 def kind_of_status:

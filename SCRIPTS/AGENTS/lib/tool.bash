@@ -112,7 +112,8 @@ tool::_stopped() {
 # from there to ours as it comes: into a pipe some tools do not write to the end (claude loses the last part of 5 MB).
 # Its stderr is kept in output.stderr and shown when it has ended. VAR gets its exit status. TERM is passed on to it, and
 # what it has said so far is kept as well: its session may be gone on with.
-# A tool that would go on trying for minutes is ended as soon as its stderr has a line that matches TOOL_GIVES_UP.
+# A tool that would go on trying for minutes is ended by what it says in TOOL_LOG (its stderr): after a line that matches
+# TOOL_GIVES_UP, unless one that matches TOOL_GOES_ON comes within TOOL_PATIENCE seconds (0).
 tool::run() {
   local _var=$1 _stream=$ORKESTRA_ATTEMPT_DIR/stream _tail _code
   shift
@@ -130,13 +131,29 @@ tool::run() {
   printf -v "$_var" '%s' "$_code"
 }
 
-# tool::_ends_it PID: waits for the line or for the tool's own end. After TERM some take their time, or none.
+# tool::_ends_it PID: waits for that or for the tool's own end. After TERM some take their time, or none.
 tool::_ends_it() {
+  local line said code=0 bound=()
   trap - TERM INT HUP
-  # shellcheck disable=SC2312  # what grep found counts
-  grep -qaE -m1 -- "$TOOL_GIVES_UP" < <(tail -n +1 -f -s 1 --pid="$1" -- "$ORKESTRA_ATTEMPT_DIR/output.stderr") || return 0
+  # shellcheck disable=SC2312  # what grep finds counts
+  exec {said}< <(tail -n +1 -F -s 1 --pid="$1" -- "${TOOL_LOG:-$ORKESTRA_ATTEMPT_DIR/output.stderr}" 2>/dev/null \
+    | grep --line-buffered -aE -- "$TOOL_GIVES_UP${TOOL_GOES_ON:+|$TOOL_GOES_ON}")
+  while IFS= read -r -u "$said" "${bound[@]}" line || code=$? && ((code == 0)); do
+    bound=()
+    [[ $line =~ $TOOL_GIVES_UP ]] || continue
+    [[ -v TOOL_PATIENCE ]] || break
+    bound=(-t "$TOOL_PATIENCE")
+  done
+  ((code == 0 || code > 128)) || return 0 # it has ended by itself
   kill -TERM -- "-$1" 2>/dev/null || return 0
   timeout 5 tail -f -s 0.2 --pid="$1" /dev/null || kill -KILL -- "-$1" 2>/dev/null || return 0
+}
+
+# tool::says PATTERN: the last lines of TOOL_LOG that match are added to the tool's stderr.
+tool::says() {
+  [[ -f $TOOL_LOG ]] || return 0
+  # shellcheck disable=SC2312  # pipefail is set
+  { grep -aE -- "$1" "$TOOL_LOG" || (($? == 1)); } | tail -n 3 | cut -c1-2000 | tee -a "$ORKESTRA_ATTEMPT_DIR/output.stderr" >&2
 }
 
 # tool::keep PATTERN: of the whole stream, which is in the log, the lines that decide become output.json.
