@@ -45,7 +45,8 @@ assert told["kind"] in ("shell", "ai") and told["revises"] in ("tree", "base")
 assert all(isinstance(told[key], str) for key in ("family", "binary"))
 for key in ("env", "base_url_env", "credentials", "can"):
     assert isinstance(told[key], list) and all(isinstance(item, str) for item in told[key]), key
-assert set(told["can"]) <= {"work", "ballot"}
+assert set(told["can"]) <= {"work", "ballot", "attach"}
+assert all(isinstance(word, str) for word in told.get("login", []))
 assert not any(path.startswith("/") or ".." in path for path in told["credentials"])
 if "extract" in told:
     assert (pathlib.Path(os.environ["FOLDER"]) / told["extract"]).is_file()
