@@ -93,7 +93,7 @@ spawn::run() {
   # The agent has ended. What follows is short and is done to its end even when we are told to stop.
   trap '' TERM INT HUP
   credentials::take_back "$SPAWN_HOME" "$SPAWN_PRIVATE/credentials"
-  exchange::collect "$SPAWN_EXCHANGE" "$SPAWN_OUT"
+  [[ $SPAWN_VERB == attach ]] || exchange::collect "$SPAWN_EXCHANGE" "$SPAWN_OUT"
   [[ $SPAWN_VERB == ballot ]] || spawn::session
   if [[ -n $LIMITS_LOST ]]; then
     printf '%s\t%s\n' "$LIMITS_BEGUN" "$LIMITS_LOST"

@@ -37,7 +37,8 @@ case $1 in
     mkdir -p .own/deep/hooks .own/links elsewhere
     echo '{"said": 1}' >.own/deep/talk.jsonl
     for name in settings.json .mcp.json hooks/run.json run.sh AGENTS.md; do echo x >".own/deep/$name"; done
-    ln -s /etc .own/links/etc
+    echo '{}' >elsewhere/other.json
+    ln -s ../../elsewhere .own/links/elsewhere
     ln -s ../deep/talk.jsonl .own/links/talk.json
     mkfifo .own/deep/pipe.json
     eval "$(cat)"
@@ -146,7 +147,7 @@ def own(bench: Bench, script: str) -> int:
     ("script", "left"),
     [
         ("true", ["agent", "home/.own/deep/talk.jsonl", "stamp", "try"]),
-        ("ln -s /etc .linked", ["agent", "home/.own/deep/talk.jsonl", "stamp", "try"]),
+        ("ln -s elsewhere .linked", ["agent", "home/.own/deep/talk.jsonl", "stamp", "try"]),
         ("rm -rf .own; ln -s /etc .own", []),
         ("truncate -s 65M .own/deep/large.json", []),
         ("for n in {1..2001}; do echo >.own/deep/$n.json; done", []),
