@@ -39,7 +39,8 @@ parallel sessions do not disturb each other. A TURN is one of:
     {"text": "...", "raw": true}             a plain reply, also where the request asks for JSON by a schema
 
 Any turn may add "say" (text before its tool calls), "delay" (seconds before the
-reply), "usage" {"input": n, "output": n}, and, for error/hang/drop, "times": n
+reply), "meet": n (it waits until n of the rules that have a meeting were asked),
+"usage" {"input": n, "output": n}, and, for error/hang/drop, "times": n
 (after n plays for one conversation the next turn is used; without it the
 failure repeats for ever). "${1}" in any string is the rule's first regex group.
 """
@@ -999,17 +1000,19 @@ class Handler(BaseHTTPRequestHandler):
             last_user=users[-1][-200:] if users else "",
         )
         try:
-            served = self.play(ask, turn)
+            served = self.play(ask, turn, rule)
             if served:
                 self.note(served=served, by=rule)
         except (BrokenPipeError, ConnectionResetError):
             self.note(dialect=dialect, key=ask.key, rule=rule, turn=number, client="gone")
             self.close_connection = True
 
-    def play(self, ask, turn):
+    def play(self, ask, turn, rule):
         """Answers as the turn says; the tokens of a whole answer, else None."""
         if self.wait(turn.get("delay", 0)):
             return None
+        if "meet" in turn:
+            self.note(met=self.server.meeting.with_others(rule, turn["meet"]), by=rule)
         if "error" in turn:
             return self.play_error(ask, turn)
         if "hang" in turn or turn.get("drop") == "request":
@@ -1121,6 +1124,23 @@ class Handler(BaseHTTPRequestHandler):
             self.server.log.flush()
 
 
+class Meeting:
+    """Conversations that wait until so many of them are there at the same time."""
+
+    PATIENCE = 120  # seconds
+
+    def __init__(self):
+        self.come = set()
+        self.changed = threading.Condition()
+
+    def with_others(self, name, count):
+        """Whether the others came."""
+        with self.changed:
+            self.come.add(name)
+            self.changed.notify_all()
+            return self.changed.wait_for(lambda: len(self.come) >= count, self.PATIENCE)
+
+
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
@@ -1141,6 +1161,7 @@ def main():
     with open(options.scenario) as source:
         server.scenario = Scenario(json.load(source))
     server.log = sys.stderr if options.log == "-" else open(options.log, "a")  # noqa: SIM115
+    server.meeting = Meeting()
     server.log_lock = threading.Lock()
     server.dump = options.dump
     print(f"listening 127.0.0.1:{server.server_address[1]}", flush=True)

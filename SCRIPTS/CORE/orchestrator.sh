@@ -449,7 +449,7 @@ run::kill_all() {
 run::last() {
   trap '' TERM INT HUP
   run::kill_all
-  [[ -z ${ORKESTRA_RUN:-} ]] || rm -rf -- "$ORKESTRA_RUN"
+  [[ -z ${ORKESTRA_RUN:-} ]] || rm -rf -- "$ORKESTRA_RUN" "$ORKESTRA_RUNTIME"/w*/{env,ballots} # where keys of agents stand
   lock::let_gc_in
   lock::let_prune_in
   lock::forget_holder
