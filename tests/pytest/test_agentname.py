@@ -94,6 +94,20 @@ def test_each_model_is_an_agent_of_one_adapter(place: Path, monkeypatch: pytest.
     assert "cannot be the name" in known.get("mine:../x").problem
 
 
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [("", "llm"), ("claude-opus-4.1", "anthropic"), ("gpt-5.1", "openai"), ("o3-mini", "openai"),
+     ("openrouter/google/gemini-2.5-pro", "google"), ("mistral/codestral", "mistral"), ("my-own", "llm")],
+)  # fmt: skip
+def test_a_tool_for_any_model_is_of_the_models_family(
+    framework: Path, place: Path, model: str, family: str
+) -> None:
+    known = Agents(framework / "SCRIPTS", place / "CONFIG", keyring.read(place / "CONFIG"))
+    assert known.get("llm" + (f":{model}" if model else "")).family == family
+    # Another tool's family is that of its vendor, whatever its model is called.
+    assert known.get(f"claude:{model or 'x'}").family == "anthropic"
+
+
 def test_a_model_of_a_known_adapter_is_known(place: Path) -> None:
     described(place, "mine")
     for name in ("mine", "mine:x", "auto"):

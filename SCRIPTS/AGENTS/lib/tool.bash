@@ -75,6 +75,22 @@ tool::missing() {
   exit "$1"
 }
 
+# tool::family VAR OWN: whose the model is that ORKESTRA_MODEL names, for tools that work with any; else OWN.
+tool::family() {
+  local _model=${ORKESTRA_MODEL:-} _family=$2
+  case ${_model##*/} in
+    claude* | sonnet* | opus* | haiku*) _family=anthropic ;;
+    gpt-* | o[1-9]* | codex*) _family=openai ;;
+    gemini* | gemma*) _family=google ;;
+    grok*) _family=xai ;;
+    deepseek*) _family=deepseek ;;
+    qwen*) _family=qwen ;;
+    kimi*) _family=moonshot ;;
+    mistral* | codestral* | devstral*) _family=mistral ;;
+  esac
+  printf -v "$1" '%s' "$_family"
+}
+
 # tool::path: the interpreter that came with the tool (nvm) is found by its `#!/usr/bin/env node`.
 tool::path() {
   case ${ORKESTRA_BINARY:-} in
