@@ -84,7 +84,7 @@ tool::family() {
     gemini* | gemma*) _family=google ;;
     grok*) _family=xai ;;
     deepseek*) _family=deepseek ;;
-    qwen*) _family=qwen ;;
+    qwen*) _family=alibaba ;;
     kimi*) _family=moonshot ;;
     mistral* | codestral* | devstral*) _family=mistral ;;
   esac
