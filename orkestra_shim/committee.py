@@ -6,17 +6,21 @@ Who votes and what the ballots decide are .jq programs (SCRIPTS/COMMITTEE), so t
 
 from __future__ import annotations
 
+import copy
+import functools
+import json
 import secrets
 from pathlib import Path
 from typing import Any
 
-from . import jq
+from . import jq, records
 from .home import framework_root, scripts_folder
 from .journal import now
 
 PROGRAMS = ("lint", "size", "tidy")
 OPTIONS = ("approve", "revise", "reject")
 CHOICES = (*OPTIONS, "abstain")
+COUNTED = ("electorate", "weights", "rule", "of", "quorum", "round", "author", "tie")  # and ballots, marks
 DERIVED = ("tally", "decision", "why", "reviewed_by")  # what a vote record says that its ballots give
 BALLOT_SCHEMA = {
     "type": "object",
@@ -67,8 +71,18 @@ def _set_quorum(vote: dict[str, Any]) -> None:
 
 
 def decide(vote: dict[str, Any]) -> dict[str, Any]:
-    """Tally, decision, why and reviewed_by of a vote record, as review.jq counts."""
-    result: dict[str, Any] = jq.run(_program("review.jq"), vote)
+    """Tally, decision, why and reviewed_by of a vote record, as review.jq counts what counts of it."""
+    counted = {key: vote[key] for key in COUNTED if key in vote}
+    with records.reading(str(vote.get("id"))):
+        counted["ballots"] = [{"member": one["member"], "choice": one["choice"]} for one in vote["ballots"]]
+        counted["gates"] = [{"marked": one.get("marked")} for one in vote.get("gates") or []]
+    return copy.deepcopy(_decided(json.dumps(counted, sort_keys=True)))
+
+
+@functools.lru_cache(maxsize=256)
+def _decided(counted: str) -> dict[str, Any]:
+    """Most votes of a project are one like the other."""
+    result: dict[str, Any] = jq.run(_program("review.jq"), json.loads(counted))
     return result
 
 

@@ -39,6 +39,16 @@ def test_both_forms_give_the_value_back_and_depend_on_nothing_else(value: object
     assert canonical.pretty(json.loads(canonical.canonical(value))) == canonical.pretty(value)
 
 
+@given(JSON)
+def test_the_quick_ways_give_what_the_library_gives(value: object) -> None:
+    plain = json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
+    assert canonical.pretty(value) == plain.encode()
+    ordered = canonical._ordered(value, "record")
+    assert (
+        canonical.canonical(value) == json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode()
+    )
+
+
 @given(st.dictionaries(WORDS, JSON), st.integers(0, 2**64))
 def test_the_digest_leaves_out_only_itself(record: dict[str, object], _: int) -> None:
     record["format"] = "orkestra.vote/1"
