@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .work import Work
 
 RETRY = 60.0  # seconds after which a run that stays asks again for what others had reserved
+NEAR = 0.8  # the part of a budget from which on it is said
 _TURNED_AWAY = (69, 75, 77)
 _ENDS = (
     *("attempt-failed", "outcome-drafted", "landed", "proposed", "held", "released", "interrupted"),
@@ -58,6 +59,7 @@ class Purse:
         self._refused: dict[str, tuple[Limit, str]] = {}
         self._again = 0.0  # by time that passes, when what was refused is asked for again
         self._live = False
+        self._near: set[tuple[str, str, str]] = set()
 
     # --- what happens ---------------------------------------------------------------------------------------
 
@@ -72,12 +74,22 @@ class Purse:
             charged = allowances.sound(event.get("charged"))
             self.estimates.note(str(event.get("agent")), "ballot" if is_ballot else "work", known)
             self.allowances.settle(task, known, charged, is_ballot, self._live)
+            self._look_how_near(task)
         if kind in _ENDS or (kind == "worked" and event.get("exit") in _TURNED_AWAY):
             if self._open.pop(task, None):
                 self._changed()
         elif kind == "worked" and task in self._open:
             self._open[task].work = {}
             self._changed()
+
+    def _look_how_near(self, name: str) -> None:
+        """Of a budget most of which is spent the log says so, once a run."""
+        task = self.run.queue.get(name) if self._live else None
+        for limit in self.allowances.limits(task, {}) if task else ():
+            key = (limit.scope, limit.unit, name if limit.scope == "task" else "")
+            if key not in self._near and limit.spent >= NEAR * limit.most:
+                self._near.add(key)
+                self.run.journal.append("budget-near", why=limit.words())
 
     def go_live(self) -> None:
         """The log is read: from now on it is this run that spends."""

@@ -175,6 +175,8 @@ def test_what_would_overrun_is_not_started_until_the_budget_is_raised(place: Pat
     for part in ("not started: a: ", "the project is $1.00, $0.80 are spent", "by bot may take $0.30",
                  "90th percentile of 4", 'raise "usd" in the "budget" of config/project.json'):  # fmt: skip
         assert part in line, line
+    near = [one["why"] for one in found.journal() if one["event"] == "budget-near"]
+    assert near == ["the budget of the project is $1.00, $0.80 are spent"]
     store.end()
     store = found.start()  # as it stands, nothing has changed
     assert Worker(store).claim()[1] == "stop" and said(store) == (code, line)
