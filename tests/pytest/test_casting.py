@@ -43,6 +43,7 @@ class Waiting:
         told = self.worker.claim()
         if told[1] == "task" and told[5] == "fresh":
             assert self.worker.client.ask("base", self.project.head)[0] == "ok"
+            (self.worker.attempt / "follow-ups.json").write_text('{"tasks": [{"title": "Found"}]}')
             assert self.worker.client.ask("worked", "0", "1") == ["ok", "done"]
         return told
 
@@ -105,8 +106,9 @@ def test_an_approval_lands_and_says_what_it_overruled(place: Path, between: bool
     [ballot] = vote["ballots"]
     assert (ballot["member"], ballot["reason"]) == ("Ann <ann@example.org>", "so be it")
     assert verify(waiting.project.path, "main").findings == []
-    [raw] = json.loads((waiting.project.path / "config/task-queue.json").read_text())["tasks"]
+    raw, found = json.loads((waiting.project.path / "config/task-queue.json").read_text())["tasks"]
     assert "ballot" not in raw and raw["status"] == "completed"
+    assert (found["id"], found["status"]) == ("found", "proposed")  # by the work that has landed now
 
 
 def test_a_marked_change_lands_by_it_and_a_forged_record_is_named(place: Path) -> None:
