@@ -327,6 +327,7 @@ SHELL_NAMES = (
     "run_shell_command",
     "run_command",
     "run_terminal_cmd",
+    "run_terminal_command",
     "execute_bash",
     "execute_command",
     "terminal",
@@ -337,7 +338,7 @@ PATH_KEYS = ("file_path", "filePath", "absolute_path", "path", "filename", "file
 TEXT_KEYS = ("content", "file_text", "contents", "text")
 COMMAND_KEYS = ("command", "cmd", "commands", "script", "input")
 CWD_PATTERNS = (
-    r"[Pp]rimary working directory: *(/[^\n]+)",
+    r"(?:[Pp]rimary|Current) working directory: *(/[^\n]+)",
     r"<cwd>\s*(/[^<\n]*?)\s*</cwd>",
     r"[Ww]orking directory(?: is)?:? *`?(/[^\s`<]+)",
     r"working in the directory:? *`?(/[^\n`<]+)",

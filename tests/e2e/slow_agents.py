@@ -21,19 +21,24 @@ SLOW = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Vendor:
-    """How one tool is set up here. address: the variable of its model's place, and the path there."""
+    """How one tool is set up here. address: the variable of its model's place, and the path there.
+
+    tool: what it is installed as, where that is not the adapter's name.
+    """
 
     name: str
     key: str
     address: tuple[str, str]
     model: str
     secret: str = "sk-a-key-that-nobody-may-see-4b9d"
+    tool: str = ""
 
 
 def bench_of(vendor: Vendor, place: Path, stub: Stub, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A workspace with that agent and its key; needs the sandbox."""
     need_sandbox()
-    binary = installed(vendor.name)[vendor.name]
+    tool = vendor.tool or vendor.name
+    binary = installed(tool)[tool]
     name, path = vendor.address
     fixed = {name: stub.url + path, "ORKESTRA_MODEL": vendor.model}
     return Bench(place, stub, monkeypatch, vendor.name, binary, fixed, {vendor.key: vendor.secret})

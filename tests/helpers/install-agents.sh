@@ -8,7 +8,8 @@
 set -Eeuo pipefail
 shopt -s inherit_errexit
 
-# From npm, or from PyPI where it begins with `pypi:`: then each has an environment of its own.
+# From npm, or from PyPI where it begins with `pypi:`: then each has an environment of its own. The command is called like
+# the agent, up to a dash.
 declare -rA PACKAGES=(
   [claude]='@anthropic-ai/claude-code@2.1.197'
   [codex]='@openai/codex@0.169.0'
@@ -16,6 +17,10 @@ declare -rA PACKAGES=(
   [llm]='pypi:llm==0.36'
   [opencode]='opencode-ai@1.18.33'
   [qwen]='@qwen-code/qwen-code@0.15.10'
+  [copilot]='@github/copilot@1.0.102'
+  [aider]='pypi:aider-chat==0.86.2'
+  [grok]='pypi:grok-cli-bin==0.2.111'
+  ['grok-npm']='@vibe-kit/grok-cli@0.0.34'
 )
 
 main() {
@@ -32,10 +37,11 @@ main() {
 }
 
 install_one() {
-  local folder=$1 agent=$2 package=$3 binary=$1/node_modules/.bin/$2
+  local folder=$1 agent=$2 package=$3 command=${2%%-*} binary
+  binary=$folder/node_modules/.bin/$command
   local install=(npm install --prefix "$folder" --no-audit --no-fund --loglevel=error "$package")
   if [[ $package == pypi:* ]]; then
-    binary=$folder/bin/$agent
+    binary=$folder/bin/$command
     install=("$folder/bin/pip" --quiet --disable-pip-version-check install "${package#pypi:}")
   fi
   if [[ ! -x $binary || ! -f $folder/package || $(<"$folder/package") != "$package" ]]; then
@@ -47,10 +53,20 @@ install_one() {
       command -v npm >/dev/null || give_up 69 'npm is not installed'
     fi
     install_retried "${install[@]}" || give_up 69 "$package could not be installed"
+    [[ -x $binary ]] || link_packed "$folder" "$command"
     "$binary" --version >/dev/null || give_up 69 "$package was installed and does not start"
     printf '%s' "$package" >"$folder/package"
   fi
   printf '%s\t%s\n' "$agent" "$binary"
+}
+
+# A package that holds a program and puts it on no PATH.
+link_packed() {
+  local packed
+  packed=$(find "$1/lib" -path "*/bin/$2" -type f -print -quit)
+  [[ -n $packed ]] || give_up 69 "there is no $2 in what was installed into $1"
+  chmod +x -- "$packed"
+  ln -s -- "$packed" "$1/bin/$2"
 }
 
 install_retried() {

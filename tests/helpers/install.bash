@@ -23,7 +23,7 @@ debootstrap	debootstrap	bare
 xz	xz-utils	bare'
 
 # Agents whose tests ORKESTRA_TEST_SLOW_AGENTS=0 turns off: seconds for each answer, hundreds of megabytes.
-readonly INSTALL_SLOW_AGENTS=(opencode qwen)
+readonly INSTALL_SLOW_AGENTS=(opencode qwen copilot aider grok grok-npm)
 
 install::give_up() {
   printf 'bin/test: %s\n  %s\n' "$1" "$2" >&2

@@ -122,6 +122,73 @@ EXPECTED: dict[str, dict[str, tuple[int, str | None]]] = {
         "drop-new": (1, "terminated (cause: UND_ERR_SOCKET"),
         "ballot-new": (0, None),
     },
+    "copilot": {
+        "ok": (0, None),
+        "auth": (77, "Authentication failed with provider"),
+        "rate": (75, "Rate limit reached for gpt-5-mini"),
+        "usage": (75, "The usage limit has been reached"),
+        "quota": (75, "You exceeded your current quota"),
+        "overloaded": (75, "Our servers are currently overloaded."),
+        "server": (1, "The server had an error"),
+        "long": (1, "The provider rejected the prompt as too long"),
+        "drop": (1, "Failed native model HTTP request: error decoding"),
+        "cut": (1, "Failed native model HTTP request: error sending"),
+        "empty": (1, "No response was returned."),
+        # Its result says 0.
+        "terminated": (1, "it was interrupted"),
+        "prose": (0, None),
+        "ballot": (0, None),
+        # Version 1.0.24; the others are 1.0.102.
+        "ok-old": (0, None),
+        "auth-old": (77, "Authentication failed with provider"),
+    },
+    "grok": {
+        # xAI's own.
+        "ok": (0, None),
+        "auth": (77, "Unauthorized (401) from http"),
+        "rate": (75, "Rate limit reached for stub-model"),
+        "usage": (75, "The usage limit has been reached"),
+        "quota": (75, "You exceeded your current quota"),
+        "overloaded": (75, "Our servers are currently overloaded."),
+        "server": (1, "The server had an error"),
+        "long": (1, "Your input exceeds the context window"),
+        "drop": (1, "reqwest error stream: Transport error"),
+        "cut": (1, "reqwest error stream: error sending"),
+        "empty": (1, "empty response from model"),
+        "terminated": (1, "it ended (exit 143) without a result"),
+        "prose": (0, None),
+        "ballot": (0, None),
+        # The npm package's: all of them say exit 0.
+        "ok-npm": (0, None),
+        "auth-npm": (77, "401 Incorrect API key"),
+        "rate-npm": (75, "429 Rate limit reached"),
+        "usage-npm": (75, "429 The usage limit has been reached"),
+        "quota-npm": (75, "429 You exceeded your current quota"),
+        "overloaded-npm": (75, "503 Our servers are currently overloaded."),
+        "server-npm": (1, "500 The server had an error"),
+        "long-npm": (1, "400 Your input exceeds the context window"),
+        "drop-npm": (1, "terminated"),
+        "terminated-npm": (65, "it ended (exit 0) without a result"),
+        "empty-npm": (0, None),
+        "prose-npm": (0, None),
+    },
+    "aider": {
+        # All of them say exit 0 but those that had to be ended since they went on trying.
+        "ok": (0, None),
+        "auth": (77, "Incorrect API key provided"),
+        "rate": (75, "Rate limit reached for gpt-4o"),
+        "quota": (75, "You exceeded your current quota"),
+        "overloaded": (75, "Our servers are currently overloaded."),
+        "server": (1, "The server had an error"),
+        "long": (1, "Your input exceeds the context window"),
+        "drop": (1, "Connection error."),
+        "empty": (0, None),
+        "prose": (0, None),
+        # Version 0.80; the others are 0.86.
+        "ok-old": (0, None),
+        "auth-old": (77, "Incorrect API key provided"),
+        "rate-old": (75, "Rate limit reached for gpt-4o"),
+    },
 }
 CASES = [(tool, name) for tool, cases in EXPECTED.items() for name in cases]
 
@@ -257,6 +324,71 @@ def test_qwens_errors_are_told_from_the_models_words() -> None:
     assert qwen(quoting, errors=None)["exit"] == 77
 
 
+# --- Copilot, Grok, aider ------------------------------------------------------------------------------
+
+
+def copilot(*events: dict[str, Any], code: int = 0) -> Any:
+    return read("copilot", "".join(json.dumps(event) + "\n" for event in events), code)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "exit_code"),
+    [
+        ("rate_limit", "You've hit your weekly limit. Please try again in 2 hours", 75),
+        ("rate_limited", "Sorry, you have been rate-limited. Please try again in 2 hours", 75),
+        ("quota_exceeded", "You have no quota", 75),
+        ("authorization", "no Copilot seat", 77),
+        ("query", "the rate limit of something else", 1),
+    ],
+)
+def test_copilots_own_kinds_of_error(kind: str, message: str, exit_code: int) -> None:
+    error = {"type": "session.error", "data": {"errorType": kind, "message": message}}
+    assert copilot(error, {"type": "result", "exitCode": 1}, code=1)["exit"] == exit_code
+    assert copilot(error, {"type": "result", "exitCode": 0})["exit"] == exit_code
+
+
+def test_a_failed_call_that_was_tried_again_did_no_harm() -> None:
+    failure = {"type": "model.call_failure", "data": {"statusCode": 429, "errorMessage": '{"message": "x"}'}}
+    answer = {"type": "assistant.message", "data": {"content": "done"}}
+    result = {"type": "result", "exitCode": 0}
+    assert copilot(failure, answer, result)["text"] == "done"
+    assert copilot(answer, failure, code=143)["exit"] == 75
+    # It had to be ended before it could say more.
+    assert copilot(answer, failure, {"type": "abort"}, result, code=143)["error"] == "x"
+
+
+def test_what_groks_model_says_of_errors_is_no_error() -> None:
+    said = "I fixed it. Sorry, I encountered an error: Grok API error: 429"
+    for line in ({"role": "assistant", "content": said}, {"text": said, "stopReason": "EndTurn"}):
+        assert read("grok", json.dumps(line) + "\n")["error"] is None
+
+
+def test_a_retry_that_groks_log_tells_of_did_no_harm() -> None:
+    retry = {"msg": "shell.turn.inference_retry", "ctx": {"reason": "API error (status 429 x): y: z"}}
+    done = {"text": "done", "stopReason": "EndTurn"}
+    assert read("grok", f"{json.dumps(done)}\n{json.dumps(retry)}\n")["error"] is None
+    assert read("grok", f"{json.dumps(retry)}\n", 143)["exit"] == 75
+
+
+def aider(*events: str, lines: str = "", code: int = 0) -> Any:
+    properties = {"prompt_tokens": 7, "completion_tokens": 2, "total_cost": 0}
+    told = [json.dumps({"event": event, "properties": properties}) for event in events]
+    return read("aider", "\n".join([*told, lines]), code)
+
+
+def test_aiders_last_question_needs_an_answer() -> None:
+    asked, answered = "message_send_starting", "message_send"
+    words = "litellm.RateLimitError: RateLimitError: OpenAIException - slow down"
+    assert aider(asked, answered, lines=words)["error"] is None
+    assert aider(asked, answered, asked, lines=words)["exit"] == 75
+    assert aider(asked, answered, asked, lines=f"ASSISTANT {words}")["exit"] == 65
+
+
+def test_a_cost_of_nothing_is_not_known() -> None:
+    found = aider("message_send_starting", "message_send", lines="ASSISTANT a\nASSISTANT b")
+    assert (found["text"], found["cost_usd_micros"], found["usage"]["input"]) == ("a\nb", None, 7)
+
+
 # --- what they share ------------------------------------------------------------------------------
 
 BALLOT = {"choice": "approve", "reason": 'a } b " {', "confidence": 90}
@@ -311,6 +443,15 @@ HOSTILE = [
     '{"type": "result", "status": 5, "stats": 5, "error": 5}',
     '{"type": "result", "status": "error", "stats": {"models": [1]}, "error": {"message": 5}}',
     '{"type": "result", "status": "success", "stats": {"models": {"a": 5}, "total_tokens": "x"}}',
+    '{"type": "session.error", "data": {"statusCode": "x", "errorType": 5, "message": {}}}',
+    '{"type": "model.call_failure", "data": [1]}\n{"type": "abort"}',
+    '{"type": "assistant.message", "data": {"content": 5, "model": {}}}\n{"type": "result", "exitCode": "x"}',
+    '{"type": "orkestra.usage", "told": {"modelMetrics": {"a": 5, "b": {"usage": {"inputTokens": "x"}}}}}',
+    '{"role": "assistant", "content": {"a": 1}}',
+    '{"text": {}, "stopReason": 5, "usage": 5, "modelUsage": [1], "structuredOutput": [], "sessionId": 7}',
+    '{"msg": "shell.turn.inference_retry", "ctx": 5}',
+    '{"event": "message_send_starting"}\n{"event": "message_send", "properties": 5}',
+    '{"event": "message_send", "properties": {"prompt_tokens": "x", "total_cost": "x"}}',
 ]
 
 

@@ -91,6 +91,26 @@ tool::family() {
   printf -v "$1" '%s' "$_family"
 }
 
+# tool::litter PATTERN...: what the tool leaves in the current folder. It goes when the adapter ends, however that is; what
+# Git tracks there is the project's and stays.
+tool::litter() {
+  TOOL_LITTER=("$@")
+  trap 'tool::_sweep' EXIT
+}
+
+tool::_sweep() {
+  local pattern path tracked
+  for pattern in "${TOOL_LITTER[@]}"; do
+    # shellcheck disable=SC2231  # a pattern
+    for path in $pattern; do
+      [[ -e $path || -L $path ]] || continue
+      tracked=$(git ls-files -- "$path" 2>/dev/null) || tracked=''
+      [[ -n $tracked ]] || rm -rf -- "$path"
+      [[ $path != */* ]] || rmdir --ignore-fail-on-non-empty -- "${path%/*}"
+    done
+  done
+}
+
 # tool::path: the interpreter that came with the tool (nvm) is found by its `#!/usr/bin/env node`.
 tool::path() {
   case ${ORKESTRA_BINARY:-} in
@@ -118,6 +138,18 @@ tool::question() {
       printf '\n'
     fi
   } >"$1"
+}
+
+# tool::beside FILE [file] [schema]: the same, and the tool starts in an empty folder: in the one that is judged it might
+# take something for its instructions.
+tool::beside() {
+  local view=$PWD
+  {
+    printf 'The files that this is about are in %s.\n\n' "$view"
+    tool::question /dev/stdout "${@:2}"
+  } >"$1"
+  mkdir -p -- "$HOME/reviewer"
+  cd -- "$HOME/reviewer" || die "$EX_CANNOT_WRITE" "no folder to start the reviewer in"
 }
 
 tool::_stopped() {
