@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,14 @@ class Rehearsal:
     keys: dict[str, str]
     address: str  # the variable that says where the model is, '' where the tool itself is stood in for
     url: str
+    running: set[subprocess.Popen[bytes]] = field(default_factory=set)
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """No further day is played, and who plays one is told to end."""
+        self.stopped = True
+        for process in list(self.running):
+            process.terminate()
 
     def has_sandbox(self) -> bool:
         """Whether the agent works in one here."""
@@ -47,7 +55,7 @@ class Rehearsal:
     def play(self, day: Day) -> Row | None:
         """A day's row; None where it is not for this agent."""
         verb = day.verb or ("work" if "work" in self.agent.can else "ballot")
-        if verb not in self.agent.can:
+        if self.stopped or verb not in self.agent.can:
             return None
         if not self.address and not day.tool:
             return self._row(day, None, _NO_ADDRESS)
@@ -99,10 +107,14 @@ class Rehearsal:
                 stderr=said,
                 start_new_session=True,
             )
+            self.running.add(process)
+            if self.stopped:
+                process.terminate()
             begun = not day.stop_at or self._wait_until(process, lambda: self._is_at(day, tree))
             if day.stop_at:
                 process.send_signal(signal.SIGTERM)
             code = process.wait()
+            self.running.discard(process)
         left = self._left(place)
         if not begun:
             return None, f"the tool did not come to it within {_WAIT} seconds"

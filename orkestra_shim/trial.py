@@ -16,6 +16,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,7 @@ from pathlib import Path
 from . import agentname, files, jsonfile, keyring, seclusion
 from .agents import Agent, Agents
 from .days import DAYS, Day
-from .errors import EX_INTERNAL, EX_UNAVAILABLE, EX_USAGE, OrkestraError
+from .errors import EX_INTERNAL, EX_TERMINATED, EX_UNAVAILABLE, EX_USAGE, OrkestraError
 from .home import scripts_folder
 from .rehearsal import Rehearsal, Row
 from .session import Session
@@ -57,6 +58,7 @@ def run(now: Session, name: str, tell: Callable[[Row], None]) -> Row:
     To be called while this process has one thread: it leaves the network for good.
     """
     agent, address = _described(now, name)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EX_TERMINATED))
     secluded = seclusion.seclude()
     place = Path(tempfile.mkdtemp(prefix="orkestra-trial-"))
     try:
@@ -64,8 +66,14 @@ def run(now: Session, name: str, tell: Callable[[Row], None]) -> Row:
             keys = {agent.keys[0]: _KEY} if agent.keys else {}
             sandbox = now.values["ORKESTRA_SANDBOX"].text
             trial = Rehearsal(agent, scripts_folder(now.home.root), sandbox, place, keys, address, url)
-            with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1)) as pool:
+            pool = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1))
+            try:
                 rows = list(pool.map(lambda day: _told(trial, day, tell), DAYS))
+            except BaseException:
+                trial.stop()
+                raise
+            finally:
+                pool.shutdown(cancel_futures=True)
     finally:
         shutil.rmtree(place, ignore_errors=True)
     record = {

@@ -141,6 +141,7 @@ def test(name: str, as_json: bool) -> None:
 
     def tell(row: dict[str, Any]) -> None:
         say(f"{marks[row['held']]:<10}  {row['day']}: {row['why'] or row['wants']}", err=as_json)
+        sys.stdout.flush()
 
     record = trial.run(session(), name, tell)
     if as_json:

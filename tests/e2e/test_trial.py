@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
+import subprocess
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
-from world import FRAMEWORK, World
+import pytest
+
+from world import FRAMEWORK, RUN_BOUND, World
 
 # Asks its model and believes whatever comes back, or does not.
 LIAR = """#!/usr/bin/env python3
@@ -138,6 +143,35 @@ def test_nobody_is_called(world: World) -> None:
     assert (record["network"], called) == ("none", [])
     assert days(record, True) == {} and days(record, False) == {}
     assert any("never asked the model at CALLER_URL" in why for why in days(record, None).values())
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_leaves_nothing(world: World, how: signal.Signals) -> None:
+    of_the_guide(world, "mytool", "bash")
+    temporary = world.place / "temporary"
+    temporary.mkdir()
+    env = {**world.env(), "TMPDIR": str(temporary)}
+    command = [str(world.root / "bin" / "orkestra"), "agents", "test", "mytool"]
+    run = subprocess.Popen(command, env=env, cwd=world.place, stdout=subprocess.PIPE, text=True)
+    world.started.append(run)
+    assert run.stdout is not None
+    assert run.stdout.readline()  # it is in the middle of it
+    run.send_signal(how)
+    run.communicate(timeout=RUN_BOUND)
+    assert run.returncode == (143 if how == signal.SIGTERM else 130)
+    assert list(temporary.iterdir()) == []
+    mark = str(temporary).encode()
+    end = time.monotonic() + RUN_BOUND
+    while [one for one in Path("/proc").glob("[0-9]*/environ") if mark in content(one)]:
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def test_who_cannot_be_tried(world: World) -> None:
