@@ -55,3 +55,48 @@ if "extract" in told:
     assert_status 64
   done
 }
+
+@test "two tools are called grok, and other programs: each is told apart" {
+  local adapter=$SCRIPTS/AGENTS/adapters/grok npm=$HOME/.local/lib/node_modules/@vibe-kit/grok-cli/dist/index.js
+  export XAI_API_KEY=x
+  an_executable "$HOME/.local/bin/grok" 'echo "grok 0.2.111 (94172f2aa4)"'
+  run "$adapter" probe
+  assert_status 0
+  assert_equal "${lines[0]}" "binary	$HOME/.local/bin/grok"
+  run "$adapter" describe
+  [[ $output == *'"can": ["work", "ballot"]'* ]]
+
+  an_executable "$HOME/.local/bin/grok" 'echo "grok: a parser of logs"'
+  run "$adapter" probe
+  assert_status 69
+  [[ $output == *'another program of that name'* ]]
+
+  rm "$HOME/.local/bin/grok"
+  an_executable "$npm" 'echo 1.0.1'
+  ln -s "$npm" "$HOME/.local/bin/grok"
+  run "$adapter" probe
+  assert_status 0
+  run "$adapter" describe
+  [[ $output == *'"can": ["work"]'* ]]
+}
+
+@test "a login of copilot that lies in a keychain is none for a run" {
+  local adapter=$SCRIPTS/AGENTS/adapters/copilot
+  an_executable "$HOME/.local/bin/copilot"
+  mkdir "$HOME/.copilot"
+  printf '// Managed.\n{"loggedInUsers": [{"host": "https://github.com", "login": "me"}]}\n' >"$HOME/.copilot/config.json"
+  run "$adapter" probe
+  assert_status 77
+  [[ $output == *COPILOT_GITHUB_TOKEN* ]]
+  printf '// Managed.\n{"copilotTokens": {"https://github.com:me": "gho_x"}}\n' >"$HOME/.copilot/config.json"
+  run "$adapter" probe
+  assert_status 0
+}
+
+@test "a tool for any model is counted for the vendor of the one that is named" {
+  local adapter
+  for adapter in copilot aider; do
+    ORKESTRA_MODEL=openrouter/anthropic/claude-x run "$SCRIPTS/AGENTS/adapters/$adapter" describe
+    [[ $output == *'"family": "anthropic"'* ]]
+  done
+}
