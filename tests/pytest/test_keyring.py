@@ -162,6 +162,14 @@ def test_an_old_login_that_was_refused_is_not_the_end_of_the_account(project: Pr
     store.kill()
 
 
+def test_a_model_that_is_asked_for_later_knows_that_its_login_is_not_valid(project: Project) -> None:
+    write_keys(project.config, "work", f"BOT_KEY={WORK}\n")
+    known = agents_of(project)
+    known.cannot(known.get("bot:x"), "401", whole_account=True)
+    known.cannot(known.get("bot@work:x"), "gone", whole_account=False)
+    assert known.get("bot:y").problem == "401" and known.get("bot@work:y").problem == ""
+
+
 def test_what_others_may_read_is_refused(place: Path) -> None:
     folder = write_keys(place, "work", "A=1\n")
     home = keyring.make_home(place, "work")

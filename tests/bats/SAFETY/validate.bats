@@ -100,7 +100,8 @@ E
 
 @test "without a sandbox: a write to the framework or the settings is found, even with its time set back" {
   export ORKESTRA_ROOT=$PLACE/framework ORKESTRA_CONFIG=$PLACE/config
-  mkdir -p "$ORKESTRA_ROOT" "$ORKESTRA_CONFIG/agents"
+  mkdir -p "$ORKESTRA_ROOT" "$ORKESTRA_CONFIG/agents" "$ORKESTRA_CONFIG/accounts/work"
+  echo 'A_KEY=a' >"$ORKESTRA_CONFIG/accounts/work/api-keys.env"
   cp -R "$SCRIPTS" "$ORKESTRA_ROOT/SCRIPTS"
   SCRIPTS=$ORKESTRA_ROOT/SCRIPTS
   before
@@ -119,6 +120,11 @@ E
   rm "$SCRIPTS/SAFETY/gates/scope"
   after
   assert_status 1
+  before
+  echo 'A_URL=http://elsewhere' >>"$ORKESTRA_CONFIG/accounts/work/api-keys.env"
+  after
+  assert_status 1
+  assert_output_has 'accounts/work/api-keys.env'
   before
   echo planted >"$ORKESTRA_CONFIG/agents/mine"
   after
