@@ -42,8 +42,9 @@ def given(place: Path, name: str, logins: bool, **values: str) -> str:
     tool.chmod(0o755)
     for path in told["credentials"] if logins else []:
         (home / path).parent.mkdir(parents=True, exist_ok=True)
-        (home / path).write_text('{"login": "there"}')
+        (home / path).write_text('{"login": "there", "authTokens": {"of": "copilot"}}')
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "ORKESTRA_BINARY": str(tool), "ORKESTRA_GRACE": "5"}
+    env |= {one: "http://127.0.0.1:9" for one in told["base_url_env"] if one.endswith("_URL")}
     env |= {"ORKESTRA_ATTEMPT_DIR": str(folder)} | {one: f"value-of-{one}" for one in api_keys(told)} | values
     subprocess.run([ADAPTERS / name, "work"], env=env, cwd=place, input=b"", capture_output=True, check=False)
     return (folder / "seen").read_text("utf-8")
