@@ -387,7 +387,8 @@ def test_a_revision_is_reserved_like_an_attempt(place: Path) -> None:
 
 
 def test_the_day_is_one_for_all_projects(place: Path) -> None:
-    one, other = bots(place), bots(place, name="q", id="ba9876543210")
+    three = ({"id": "a"}, {"id": "b"}, {"id": "c"})
+    one, other = bots(place), bots(place, *three, name="q", id="ba9876543210")
     other.config = one.config
     day = {"ORKESTRA_DAY_USD": "1.00"}
     with spending.locked(one.config) as folder:
@@ -412,8 +413,8 @@ def test_the_day_is_one_for_all_projects(place: Path) -> None:
     worker.client.ask("failed", "broken")
     assert worker.claim()[1] == "task" and reserved(one)[1:] == [{"usd": 200_000}]
     first.kill()  # what it had reserved is free
-    third = Worker(second, "w2")
-    assert third.claim()[1] == "task"
+    more = [Worker(second, name) for name in ("w2", "w3")]
+    assert [one.claim()[1] for one in more] == ["task", "task"]
     second.kill()
 
 
