@@ -37,6 +37,7 @@ def given(place: Path, name: str, logins: bool, **values: str) -> str:
     home, folder = place / "home", place / "exchange"
     folder.mkdir(exist_ok=True)
     (folder / "schema.json").write_text("{}")
+    (folder / "prompt.md").write_text("hello")
     tool = place / "tool"
     tool.write_text(TOOL)
     tool.chmod(0o755)
