@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agent_bench import PATIENCE, Bench, Stub, processes, rule, stub_in, until_gone
+from agent_bench import PATIENCE, Bench, Stub, installed, need_sandbox, processes, rule, stub_in, until_gone
 from slow_agents import SLOW, Vendor, bench_of
+from world import World
 
 pytestmark = SLOW
 
@@ -172,3 +174,38 @@ def test_what_cannot_read_only_does_not_review(vendor: Vendor, bench: Bench) -> 
     process.communicate(timeout=PATIENCE)
     assert process.returncode not in (0, 65, 75)
     assert bench.stub.asked() == []
+
+
+def test_each_lands_a_task_and_no_litter(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_sandbox()
+    found = installed(*(vendor.tool or vendor.name for vendor in (COPILOT, GROK_NPM, AIDER)))
+    approves = {"json": {"choice": "approve", "reason": "as it was asked", "confidence": 80}}
+    rules = [rule("Review of a change", approves)]
+    rules += [
+        rule(f"The task `{name}`", {"write": {"path": f"{name}.txt", "content": "done\n"}}, {"text": "Done."})
+        for name in ("copilot", "grok", "aider")
+    ]
+    with stub_in(world.place / "models", {**SCENARIO, "rules": rules}) as stub:
+        config = world.home / "CONFIG"
+        config.mkdir(exist_ok=True)
+        keys = config / "api-keys.env"
+        keys.write_text("".join(f"{one.key}={one.secret}\n" for one in (COPILOT, GROK_NPM, AIDER)), "utf-8")
+        keys.chmod(0o600)
+        folders = [str(path.parent) for path in found.values()]
+        world.environment |= {one.address[0]: stub.url + one.address[1] for one in (COPILOT, GROK_NPM, AIDER)}
+        world.environment |= {"PATH": ":".join([*folders, os.environ["PATH"]])}
+        world.environment |= {
+            "ORKESTRA_WORKSPACES_DIR": str(tmp_path / "works"),
+            "COPILOT_MODEL": "gpt-5-mini",
+        }
+        agents = ["copilot", "grok", "aider:openai/gpt-4o"]
+        tasks = [{"id": name.partition(":")[0], "agent": name} for name in agents]
+        project = world.new("three", tasks, agents=agents)
+        run = world.start_in_background("--project", str(project.path), "--workers", "2")
+        said, _ = run.communicate(timeout=300)
+        assert run.returncode == 0, said
+        for name in ("copilot", "grok", "aider"):
+            assert project.file(f"{name}.txt") == "done\n"
+        assert ".grok" not in project.git("ls-files") and ".aider" not in project.git("ls-files")
