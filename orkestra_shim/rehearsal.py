@@ -35,7 +35,7 @@ class Rehearsal:
     sandbox: str  # ORKESTRA_SANDBOX
     place: Path
     keys: dict[str, str]
-    address: str  # the variable that says where the model is, '' where the tool itself is stood in for
+    addresses: list[str]  # variables that say where the model is; none where the tool itself is stood in for
     url: str
     running: set[subprocess.Popen[bytes]] = field(default_factory=set)
     stopped: bool = False
@@ -57,17 +57,17 @@ class Rehearsal:
         verb = day.verb or ("work" if "work" in self.agent.can else "ballot")
         if self.stopped or verb not in self.agent.can:
             return None
-        if not self.address and not day.tool:
+        if not self.addresses and not day.tool:
             return self._row(day, None, _NO_ADDRESS)
         for seconds in day.seconds:
             seen, why = self._once(day, verb, seconds)
             if seen is None:
                 return self._row(day, None, why)
-            if not self.address or self._asked(day):
+            if not self.addresses or self._asked(day):
                 wrong = day.check(seen) or (f"left a process: {seen.left[0][:100]}" if seen.left else "")
                 return self._row(day, not wrong, wrong)
             why = seen.ended()
-        return self._row(day, None, f"it never asked the model at {self.address}: {why}")
+        return self._row(day, None, f"it never asked the model at {self.addresses[0]}: {why}")
 
     @staticmethod
     def _row(day: Day, held: bool | None, why: str) -> Row:
@@ -146,10 +146,10 @@ class Rehearsal:
     def _ticket(self, place: Path, day: Day, seconds: int) -> Path:
         ticket = place / "runtime" / "w1"
         (ticket / "exchange").mkdir(parents=True)
-        env = {**self.keys, **({self.address: self.url} if self.address else {})}
+        env = {**self.keys, **dict.fromkeys(self.addresses, self.url)}
         env |= {"ORKESTRA_MODEL": self.agent.model} if self.agent.model else {}
         read, binary = list(self.agent.read), self.agent.binary
-        if not self.address:
+        if not self.addresses:
             binary = str(place / "tool")
             files.write_plain(Path(binary), f"#!/bin/bash\n{day.tool}\n", 0o755)
             read.append(binary)

@@ -35,6 +35,7 @@ from .rehearsal import Rehearsal, Row
 from .session import Session
 
 _KEY = "a-key-that-is-none-5e1d0c"
+_ADDRESSES = ("_URL", "_BASE", "_HOST", "_ENDPOINT")  # how a variable's name ends that is one
 _VERSION = 60  # seconds until a tool has said its version
 
 
@@ -57,15 +58,14 @@ def run(now: Session, name: str, tell: Callable[[Row], None]) -> Row:
 
     To be called while this process has one thread: it leaves the network for good.
     """
-    agent, address = _described(now, name)
+    agent, keys, addresses = _described(now, name)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(EX_TERMINATED))
     secluded = seclusion.seclude()
     place = Path(tempfile.mkdtemp(prefix="orkestra-trial-"))
     try:
-        with _stand_in(now, place, agent) if address else contextlib.nullcontext("") as url:
-            keys = {agent.keys[0]: _KEY} if agent.keys else {}
+        with _stand_in(now, place, agent) if addresses else contextlib.nullcontext("") as url:
             sandbox = now.values["ORKESTRA_SANDBOX"].text
-            trial = Rehearsal(agent, scripts_folder(now.home.root), sandbox, place, keys, address, url)
+            trial = Rehearsal(agent, scripts_folder(now.home.root), sandbox, place, keys, addresses, url)
             pool = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1))
             try:
                 rows = list(pool.map(lambda day: _told(trial, day, tell), DAYS))
@@ -81,7 +81,7 @@ def run(now: Session, name: str, tell: Callable[[Row], None]) -> Row:
         "agent": name,
         "adapter": agent.adapter,
         "tool": agent.binary or None,
-        "tool_version": _version(agent.binary) if address else None,
+        "tool_version": _version(agent.binary) if addresses else None,
         "at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "sandbox": trial.has_sandbox(),
         "network": "none" if secluded else "open",
@@ -102,8 +102,8 @@ def _told(trial: Rehearsal, day: Day, tell: Callable[[Row], None]) -> Row | None
     return row
 
 
-def _described(now: Session, name: str) -> tuple[Agent, str]:
-    """The agent as it is with a key that is none, and the variable that says where its model is, or ''."""
+def _described(now: Session, name: str) -> tuple[Agent, dict[str, str], list[str]]:
+    """The agent as it is with keys that are none; these, and the variables that say where its model is."""
     scripts, config = scripts_folder(now.home.root), now.home.config
     if problem := agentname.problem(name):
         raise OrkestraError(EX_USAGE, problem)
@@ -118,13 +118,38 @@ def _described(now: Session, name: str) -> tuple[Agent, str]:
         raise OrkestraError(EX_UNAVAILABLE, f"{name}: {why}")
     if first.kind == "shell":
         raise OrkestraError(EX_USAGE, f"{name} has neither a model nor a tool that could be tried")
-    address = first.addresses[0] if first.addresses else ""
-    keys = {first.keys[0]: _KEY} if first.keys else {}
-    told = keyring.Keyring(config, {"": {**keys, address: "http://127.0.0.1:9/v1"}})
+    keys, addresses = _given(first)
+    told = keyring.Keyring(config, {"": {**keys, **dict.fromkeys(addresses, "http://127.0.0.1:9/v1")}})
     agent = Agents(scripts, config, told).get(name)
-    if address and not agent.binary:
+    if addresses and not agent.binary:
         raise OrkestraError(EX_UNAVAILABLE, f"{name}: {agent.problem}")
-    return agent, address
+    return agent, keys, addresses
+
+
+def _given(agent: Agent) -> tuple[dict[str, str], list[str]]:
+    """Keys that are none, and the variables that say where the model is: each with the key of its name.
+
+    OPENAI_BASE_URL goes with OPENAI_API_KEY, COPILOT_PROVIDER_BASE_URL with COPILOT_PROVIDER_API_KEY and not
+    with a login's COPILOT_GITHUB_TOKEN. Where no names go together it is the first of both.
+    """
+    keys, addresses = {}, []
+    for address in agent.addresses:
+        like = [_alike(address, key) for key in agent.keys]
+        best = max(like, default=0)
+        if address.endswith(_ADDRESSES) and best:
+            keys[agent.keys[like.index(best)]] = _KEY
+            addresses.append(address)
+    return (keys, addresses) if addresses else (dict.fromkeys(agent.keys[:1], _KEY), agent.addresses[:1])
+
+
+def _alike(one: str, other: str) -> int:
+    """Words that both begin with."""
+    count = 0
+    for ours, theirs in zip(one.split("_"), other.split("_"), strict=False):
+        if ours != theirs:
+            break
+        count += 1
+    return count
 
 
 @contextlib.contextmanager
