@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -167,53 +167,35 @@ def retry(
     The note is for the agent; an earlier one stays for a task that failed, and not for one that has
     landed since. `attempt`: whose kept work is the start, 0 for none.
     """
-
-    def change(top: Raw) -> str:
-        raw = _find(top, name)
-        raw["status"] = "pending"
-        raw["retried"] = int(raw.get("retried", 0)) + 1
-        over = ["reason", "from_attempt", "submitted", "ballot"]
-        if outcome:
-            raw["reopened"] = outcome["id"]
-            over += ["note"] * (outcome.get("decision") in ("landed", "answered", "undone"))
-        for key in over:
-            raw.pop(key, None)
-        given = {"note": note, "agent": agent, "from_attempt": attempt}
-        raw.update({key: value for key, value in given.items() if value})
-        return name
-
-    _edit(found, change)
+    over = ["note"] if outcome and outcome.get("decision") in ("landed", "answered", "undone") else []
+    given = {"note": note, "agent": agent, "from_attempt": attempt}
+    _again(found, name, outcome, {key: value for key, value in given.items() if value}, over)
 
 
 def cast(found: Project, name: str, outcome: dict[str, Any] | None, ballot: Raw) -> None:
     """Puts a task back to work with a person's vote on the work that `ballot` names."""
-
-    def change(top: Raw) -> str:
-        raw = _find(top, name)
-        raw["status"] = "pending"
-        raw["retried"] = int(raw.get("retried", 0)) + 1
-        raw["ballot"] = ballot
-        if outcome:
-            raw["reopened"] = outcome["id"]
-        for key in ("reason", "from_attempt", "submitted"):
-            raw.pop(key, None)
-        return name
-
-    _edit(found, change)
+    _again(found, name, outcome, {"ballot": ballot})
 
 
 def submit(found: Project, name: str, outcome: dict[str, Any] | None, attempt: int) -> None:
     """Puts a task back to work with what a person did: kept as `attempt`, for the check as it stands."""
+    _again(found, name, outcome, {"submitted": attempt})
+
+
+def _again(
+    found: Project, name: str, outcome: dict[str, Any] | None, given: Raw, over: Iterable[str] = ()
+) -> None:
+    """Back to work with what is `given`; what was given for an earlier time, and `over`, no longer counts."""
 
     def change(top: Raw) -> str:
         raw = _find(top, name)
         raw["status"] = "pending"
         raw["retried"] = int(raw.get("retried", 0)) + 1
-        raw["submitted"] = attempt
         if outcome:
             raw["reopened"] = outcome["id"]
-        for key in ("reason", "from_attempt", "ballot"):
+        for key in ("reason", "from_attempt", "submitted", "ballot", *over):
             raw.pop(key, None)
+        raw.update(given)
         return name
 
     _edit(found, change)

@@ -260,6 +260,17 @@ def test_what_came_from_a_cache_is_told_apart() -> None:
     assert usage == {"input": 60, "output": 7, "cache_write": 0, "cache_read": 40}
 
 
+def test_qwen_counts_a_session_and_we_count_the_attempt() -> None:
+    found = json.loads((RECORDED / "qwen" / "ok.json").read_text("utf-8"))
+    once = read("qwen", found["stdout"])["usage"]
+    assert (once["input"], once["output"]) == (12854, 27)
+    twice = found["stdout"].replace(
+        '"input_tokens":12854,"output_tokens":27', '"input_tokens":25708,"output_tokens":54'
+    )
+    assert twice != found["stdout"] and read("qwen", twice)["usage"]["input"] == 25708
+    assert read("qwen", twice + '\n{"type":"orkestra.resumed"}')["usage"] == once
+
+
 def test_the_exit_code_is_asked_last() -> None:
     assert codex(says("All done"))["exit"] == 65
     assert codex(says("All done"), code=1)["exit"] == 1

@@ -32,7 +32,10 @@ def last_try:
    elif $said != null then $said
    elif $exit != 0 then "it ended with exit \($exit) after a result"
    else null end) as $error
-| ($result.usage | object) as $usage
+| [$events[] | select(.type == "assistant") | .message | object | .usage | object] as $calls
+| (if any($events[]; .type == "orkestra.resumed") and any($calls[]; .input_tokens | whole > 0) then
+     reduce ("input_tokens", "output_tokens", "cache_read_input_tokens") as $key ({}; .[$key] = ([$calls[] | .[$key] | whole] | add))
+   else ($result.usage | object) end) as $usage
 | ($usage.cache_read_input_tokens | whole) as $cached
 | verdict({
     error: $error,
