@@ -14,6 +14,7 @@ from orkestra_shim.commands import (
     blame,
     completion,
     cron,
+    manual,
     projects,
     proof,
     report,
@@ -71,6 +72,7 @@ for command in (
     proof.doctor,
     proof.verify,
     completion.completion,
+    manual.manual,
 ):
     orkestra.add_command(command)
 

@@ -8,6 +8,7 @@ strace	strace	pytest bats
 ps	procps	pytest bats e2e
 flock	util-linux	bats e2e
 npm	npm	pytest bats e2e
+groff	groff-base	pytest
 crontab	cron	e2e
 ip	iproute2	e2e
 tmux	tmux	e2e
