@@ -14,8 +14,8 @@ asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballot
 of it as a page (`timeline`, `drawing`); `screen` shows a run that goes on (`live`), `attemptlog` what was
 said; `notify` tells a person's own command; `manual` makes manual pages.
 
-Agents, for people: `roster` is which there are (`login` calls a tool's own); a `trial` plays the bad `days`,
-each a `rehearsal`, in `seclusion`.
+Agents, for people: `roster` is which there are (`login` calls a tool's own; `judging` is how they voted); a
+`trial` plays the bad `days`, each a `rehearsal`, in `seclusion`.
 
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
 `surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `followups`, `pauses`, `hands`,

@@ -13,11 +13,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import agentname, agents, board, cooldowns, keyring, projects, spending, trial
+from . import agentname, agents, board, cooldowns, judging, keyring, projects, spending, trial, voted
 from .agents import Agent, Agents
 from .cooldowns import Limit
 from .errors import EX_LOGIN, EX_UNAVAILABLE
 from .home import scripts_folder
+from .judging import Reviewer
+from .plumbing import Git
 from .project import Project
 from .session import Session
 from .spending import Total
@@ -135,15 +137,24 @@ def deeds(found: Project) -> dict[str, Deeds]:
     return done
 
 
+def reviewers(found: Project) -> dict[str, Reviewer]:
+    """By member, from the votes and outcomes on the project's branch."""
+    held = voted.read(found.path, Git(board.git_folder(found)), found.branch)
+    outcomes = board.records_of(found).outcomes.values()
+    return judging.by_member((one.record for one in held if one.recorded), outcomes)
+
+
 def table(now: Session, found: Project | None) -> list[dict[str, Any]]:
     """All of them, with what they have done; `record` is null where there is no project."""
     asked = known(now)
     done = deeds(found) if found else {}
+    judged = reviewers(found) if found else {}
     today = spending.today(now.home.config).agents
     return [
         {
             **told(asked, agent),
             "record": done.get(agent.name, Deeds()).told() if found else None,
+            "reviews": judged.get(agent.name, Reviewer()).told() if found else None,
             "today": today.get(agent.name, Total()).told(),
             "tested": _tested(trial.read(now.home.config, agent.name)),
         }

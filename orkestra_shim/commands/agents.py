@@ -32,6 +32,8 @@ def list_(wanted: str | None, as_json: bool) -> None:
       why, until
       record       {landed, failed, tokens, usd_micros, notional_usd_micros, seconds, unknown} by the
                    outcomes on the project's branch, or null; unknown: pieces of work of unknown cost
+      reviews      {approve, revise, reject, abstain, absent, right, wrong, approves_all}: its ballots, and
+                   which of them what happened to the change later has shown to be right, or null
       today        what was spent by it today, in all projects: the same without landed and failed
       tested       {at, held, not_held} of the last `agents test`, or null
     """
@@ -49,8 +51,12 @@ def list_(wanted: str | None, as_json: bool) -> None:
         say("one that rests is used again at once after: orkestra agents wake NAME")
 
 
+def _counts(reviews: dict[str, Any]) -> dict[str, int]:
+    return {key: value for key, value in reviews.items() if key != "approves_all"}
+
+
 def _line(row: dict[str, Any], width: int) -> str:
-    from orkestra_shim import roster, spending
+    from orkestra_shim import judging, roster, spending
 
     state = row["state"]
     if state == "rests":
@@ -59,6 +65,8 @@ def _line(row: dict[str, Any], width: int) -> str:
     record, tested = row["record"], row["tested"]
     if record and (record["landed"] or record["failed"]):
         more.append(f"{record['landed']} landed, {record['failed']} failed")
+    if row["reviews"] and (words := judging.Reviewer(**_counts(row["reviews"])).words()):
+        more.append(words)
     for when, told in (("in all", record), ("today", row["today"])):
         if told and (words := spending.total(told).words()):
             more.append(f"{words} {when}")

@@ -48,7 +48,8 @@ def test_groff_reads_them_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_whatever_is_in_a_header(tmp_path: Path) -> None:
     folder = tmp_path / "CORE"
     folder.mkdir()
-    header = "#!/bin/bash\n# Summary: it's .dotted \\n and `quoted`\n# Usage: x.sh A\n#        x.sh B\n#   .TH told\n"
+    header = "#!/bin/bash\n# Summary: it's .dotted \\n and `quoted`\n"
+    header += "# Usage: x.sh A\n#        x.sh B\n#   .TH told\n"
     (folder / "x.sh").write_text(f"{header}# more\n# Exit: 0 always\nset -e\n# not this\n")
     text = manual.page("x.sh", orkestra, tmp_path)
     assert "\n.TH told" not in text and "\\&.TH told" in text and "not this" not in text
