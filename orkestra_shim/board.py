@@ -181,7 +181,7 @@ def _row(
     }
     if status == "needs_human" and outcome and outcome.get("asks"):
         row["asks"] = outcome["asks"]
-    if status == "proposed" and raw.get("source"):
+    if status == "proposed" and isinstance(raw.get("source"), str):
         row["source"] = raw["source"]
     if raw["id"] in working and status == "pending":
         row |= {"state": "in_progress", "status": "in_progress", **working[raw["id"]]}

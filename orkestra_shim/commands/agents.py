@@ -25,17 +25,7 @@ def agents() -> None:
 def list_(wanted: str | None, as_json: bool) -> None:
     """Show every agent, its state, and what it has done in the project.
 
-    \b
-    --json prints a list of
-      agent, adapter, kind, family, model, account, can, binary
-      state        works, rests (until an epoch second), missing, not logged in or broken
-      why, until
-      record       {landed, failed, tokens, usd_micros, notional_usd_micros, seconds, unknown} by the
-                   outcomes on the project's branch, or null; unknown: pieces of work of unknown cost
-      reviews      {approve, revise, reject, abstain, absent, right, wrong, approves_all}: its ballots, and
-                   which of them what happened to the change later has shown to be right, or null
-      today        what was spent by it today, in all projects: the same without landed and failed
-      tested       {at, held, not_held} of the last `agents test`, or null
+    orkestra schema agents-list has the shape of what --json prints.
     """
     from orkestra_shim import roster
 

@@ -17,21 +17,10 @@ def blame(place: str, wanted: str | None, as_json: bool) -> None:
     FILE is meant from the current folder inside the project, else from its top; lines are counted as in the
     checkout while that is on the project's branch. Without LINE: who answers for which lines.
 
-    \b
-    --json prints one object:
-      file, line, text           as asked for; without a line, line and text are null
-      branch, head, checkout     what was read; checkout: with what is not committed there
-      lines                      [{first, last, kind, commit, task, outcome, records, author, mail, date,
-                                 subject, claims, undo}]; kind is task, undo (a task taken back), record,
-                                 person or uncommitted; claims: what a message says and no record
-      outcomes                   {ID: {outcome, task, title, decision, why, attempt, recorded_at, commit,
-                                 agent, family, by, undoes, reviewed_by, approved, abstained, dissented,
-                                 votes, evidence, gates, cost, prompt, undone_by, undo}}; of these
-                                 approved, abstained, dissented are [{member, is, vote, choice,
-                                 reason}], prompt is {path, text} or null
-
     A commit is a task's when a record names it with what it holds, whatever its message says; so is what a
     rebase or a host has made of it, with the same patch. orkestra verify says whether the records hold.
+
+    orkestra schema blame has the shape of what --json prints.
     """
     from orkestra_shim import blame as asking
     from orkestra_shim.text import word

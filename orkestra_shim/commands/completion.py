@@ -78,4 +78,15 @@ def _projects(_context: click.Context) -> list[str]:
     return [one.name for one in found if isinstance(one, Project)]
 
 
-_FINDERS: dict[str, Finder] = {"TASK": _tasks, "AGENT": _agents, "NAME|PATH": _projects}
+def _schemas(_context: click.Context) -> list[str]:
+    from orkestra_shim import shapes
+
+    return list(shapes.files())
+
+
+_FINDERS: dict[str, Finder] = {
+    "TASK": _tasks,
+    "AGENT": _agents,
+    "NAME|PATH": _projects,
+    "SCHEMA": _schemas,
+}

@@ -95,8 +95,7 @@ def show(name: str, wanted: str | None, as_json: bool) -> None:
     """Show a vote, or all on a task, newest first: why it was decided so, who voted what and why, how it
     was counted.
 
-    With --json a list of {"vote": the record, "recorded": whether the branch holds it, "outcome": the
-    id of the outcome that names it, "differs": what its ballots do not give}.
+    orkestra schema vote-show has the shape of what --json prints.
     """
     from orkestra_shim import board, voted
     from orkestra_shim.plumbing import Git
