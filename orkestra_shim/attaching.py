@@ -179,7 +179,10 @@ class Attachment:
             str(where.folder),
             str(self.private),
         ]
-        terminal.lend(command, env, home.folder, [self.hands.descriptor])
+        try:
+            terminal.lend(command, env, home.folder, [self.hands.descriptor])
+        finally:
+            (where.folder / "env").unlink(missing_ok=True)  # the agent's key
 
     # --- what becomes of it --------------------------------------------------------------------------------
 

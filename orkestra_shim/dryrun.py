@@ -113,7 +113,7 @@ class Plan:
     def _step(self, task: Task, agent: str, why: str) -> Step:
         state = self.states.get(task.id, TaskState())
         most = max(1, int(task.raw.get("max_attempts", DEFAULT_ATTEMPTS)) - state.failures)
-        least = 0 if state.kept or "submitted" in task.raw else 1
+        least = 0 if state.kept or "submitted" in task.raw or "ballot" in task.raw else 1
         cost = {unit: self._cost(task, agent, unit, (least, most)) for unit in _UNITS}
         return Step(task, agent, why, (least, most), cost)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import files, jsonfile
 from .errors import OrkestraError
-from .queue import Document, Queue
+from .queue import FOR_PERSON, Document, Queue
 from .tasks import Task
 from .watch import QueueFile
 
@@ -114,6 +114,7 @@ class Edits:
         again = any(old.raw.get(key) != new.raw.get(key) for key in ("reopened", "retried"))
         if (again or old.raw.get("status") != new.raw.get("status")) and old.status != "in_progress":
             if again:
+                old.busy &= ~FOR_PERSON  # the work that waited for that is given up
                 self.run.event("reopened", new.id, ballot="ballot" in new.raw)
             return self.run.first_status(new)
         return old.status, old.reason

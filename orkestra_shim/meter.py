@@ -52,16 +52,16 @@ class Meter:
         }
         return {"beyond": beyond} if beyond else {}
 
-    def cut_off(self, task: str, number: int, name: str) -> dict[str, Any]:
+    def cut_off(self, task: str, number: int, name: str, judges: bool = False) -> dict[str, Any]:
         """The same of one that ended without a word, if the agent was at work."""
         agent = self.run.agents.get(name) if name else None
         if agent is None or agent.kind != "ai":
-            return {}
+            return {"agent": name} if judges else {}
         cost = Cost(basis="subscription" if self.by_subscription(agent) else "unknown", model=agent.model)
         told: dict[str, Any] = {"agent": name, "basis": cost.basis}
-        if charged := self.run.purse.charged(task, cost, False, cut_off=True):
+        if charged := self.run.purse.charged(task, cost, judges, cut_off=not judges):
             told["charged"] = charged
-        self._keep(task, number, agent, cost, charged)
+        self._keep(task, number, agent, cost, charged, kind="ballot" if judges else "work")
         return told
 
     def ballots(self, work: Work) -> None:

@@ -69,6 +69,8 @@ class Purse:
         if kind == "claimed" and not self._live and "reserved" in event:
             reserved, review = map(allowances.sound, (event["reserved"], event.get("review")))
             self._open[task] = Held(reserved, review)
+        elif kind == "asked" and not self._live and task in self._open:
+            self._open[task].ballots = max(1, len(event.get("members") or []))
         elif "basis" in event:
             known, is_ballot = allowances.of_event(event), kind == "balloted"
             charged = allowances.sound(event.get("charged"))
@@ -102,7 +104,7 @@ class Purse:
     def refuses(self, task: Task, name: str) -> str:
         """Why an attempt may not start, '' when it may: then it is reserved. Who may not is held back."""
         self._open.pop(task.id, None)
-        if not self.allowances.hold(task):
+        if not self.allowances.hold(task) or "ballot" in task.raw:  # a person has voted: nobody is asked
             return ""
         if not self.allowances.day:
             return self._refuses(task, name)

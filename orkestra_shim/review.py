@@ -43,7 +43,7 @@ class Review:
             "diff_sha256": canonical.sha256(diff),
         }
         stands = votes.standing(self.run, work.task.id, patch_id)
-        if stands:
+        if stands and work.ballot.get("choice") != "reject":
             return "stands", stands
         if work.ballot:
             return self._by_person(work)
@@ -92,6 +92,8 @@ class Review:
         ]
         asked = [entry for entry in entries if resting[entry["member"]] is None]
         work.asked = [entry["member"] for entry in asked]
+        if judging := [entry["member"] for entry in asked if is_agent(entry)]:
+            self.run.event("asked", work.task.id, work.number, members=judging)
         lines = [self._called(work, folder, entry, diff) for entry in asked]
         files.write_plain(folder / "electorate", tickets.nul(lines))
 

@@ -88,6 +88,9 @@ class Run:
     def _account_for_killed(self) -> None:
         """What agents spent that a run's own death ended is unknown, and said to be."""
         for name, state in list(self.states.items()):
+            for member in list(state.judging):
+                told = self.meter.cut_off(name, state.tries, member, judges=True)
+                self.event("balloted", name, state.tries, **told)
             if state.at_work and (told := self.meter.cut_off(name, state.tries, state.at_work)):
                 self.event("interrupted", name, state.tries, why="the run was killed", **told)
 

@@ -270,7 +270,8 @@ class Server(Loop):
 
     def _vote_open(self, work: Work, base: str, tree: str, patch_id: str) -> Reply:
         run = self.run
-        if run.purse.allowances.of_task(work.task) and not votes.standing(run, work.task.id, patch_id):
+        asks = not work.ballot and run.purse.allowances.of_task(work.task)
+        if asks and not votes.standing(run, work.task.id, patch_id):
             members = [
                 one for one in self.review.electors.electorate(work)["electorate"] if one["kind"] == "ai"
             ]
@@ -286,7 +287,7 @@ class Server(Loop):
         if reply[0] != "revise" or not run.purse.allowances.hold(work.task):
             return reply
         if why := run.purse.refuses(work.task, work.agent):
-            self.endings.put_back(work)
+            self.endings.released(work, why)
             return "spent", why
         tickets.for_task(run, work)
         return reply

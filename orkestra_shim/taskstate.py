@@ -29,6 +29,7 @@ class TaskState:
     votes: list[dict[str, Any]] = field(default_factory=list)
     doer: str = ""  # the agent of the last claim, '' where finished work was only to be judged again
     at_work: str = ""  # the agent that was started and has not ended
+    judging: list[str] = field(default_factory=list)  # agents whose ballots are asked for just now
     failed_by: tuple[str, ...] = ()  # who has, one for each failure
     cost: dict[str, int] = field(default_factory=lambda: {"usd_micros": 0, "tokens": 0, "seconds": 0})
     draft: dict[str, Any] | None = None  # an outcome without a change that no record holds yet
@@ -70,10 +71,15 @@ class TaskState:
             self.found = (int(event.get("try", 0)), str(event.get("agent"))) if left else None
         self._spent(event)
 
+    def _asked(self, event: dict[str, Any]) -> None:
+        self.judging = [str(name) for name in event.get("members") or []]
+
     def _balloted(self, event: dict[str, Any]) -> None:
+        self.judging = [name for name in self.judging if name != event.get("agent")]
         self._spent(event)
 
     def _interrupted(self, event: dict[str, Any]) -> None:
+        self.judging = []
         self._spent(event)
 
     def _released(self, event: dict[str, Any]) -> None:
@@ -109,7 +115,7 @@ class TaskState:
 
     def _revision(self, event: dict[str, Any]) -> None:
         self.revisions += 1
-        self.previous, self.at_work = 0, self.doer
+        self.kept, self.previous, self.at_work = "", 0, self.author
         self._told(event)
 
     def _conflict(self, event: dict[str, Any]) -> None:
@@ -131,6 +137,7 @@ class TaskState:
         self.missing = missing if isinstance(missing, int) and missing > 0 else 1
 
     def _vote_closed(self, event: dict[str, Any]) -> None:
+        self.judging = []
         self.votes.append({key: event.get(key) for key in ("vote", "try", "decision", "patch_id")})
 
     def _outcome_drafted(self, event: dict[str, Any]) -> None:

@@ -85,7 +85,7 @@ credentials::_watch() {
     read -r -t 1 -u "$never" _ || : # a second has passed
     for index in "${!CREDENTIALS_TURN[@]}"; do
       credentials::_is_new "$home" "$keep" "$index" seen || continue
-      cp -- "$home/${TICKET_CREDENTIALS[index + 1]}" "$keep/$index.seen" || continue
+      mv -T -- "$keep/$index.new" "$keep/$index.seen"
       credentials::_keep "$keep" "$index" "$keep/$index.seen" || continue # half written; it will be looked at again
       cp -- "$keep/$index.seen" "$keep/$index.given"
       cp -- "$keep/$index.seen" "$keep/$index"
@@ -103,12 +103,27 @@ credentials::unwatch() {
   CREDENTIALS_WATCH=''
 }
 
-# credentials::_is_new HOME KEEP INDEX [seen]: the agent has something else there than it was given (or was seen last).
+# credentials::_is_new HOME KEEP INDEX [seen]: the agent has something else there than it was given (or was seen last). It
+# is in KEEP/INDEX.new then.
 credentials::_is_new() {
   local target=${TICKET_CREDENTIALS[$3 + 1]} last=$2/$3.given
   [[ ! -f $2/$3.${4:-given} ]] || last=$2/$3.${4:-given}
-  is_plain_path "$1" "$target" && is_small_file "$1/$target" "$CREDENTIALS_LIMIT" && ! cmp -s -- "$1/$target" "$last"
+  is_plain_path "$1" "$target" && is_small_file "$1/$target" "$CREDENTIALS_LIMIT" || return 1
+  credentials::_copy "$1" "$target" "$2/$3.new" && ! cmp -s -- "$2/$3.new" "$last"
 }
+
+# credentials::_copy HOME TARGET FILE: what is there, whatever an agent that still works puts in its place meanwhile: no link
+# is followed, no pipe waited for.
+credentials::_copy() (
+  local top at folder=${2%"${2##*/}"}
+  cd -P -- "$1" || return
+  top=$(env pwd -P)
+  cd -P -- "./$folder" || return
+  at=$(env pwd -P)
+  [[ $at/ == "$top/$folder" ]] || return
+  dd if="./${2##*/}" of="$3" iflag=nofollow,nonblock,count_bytes count="$((CREDENTIALS_LIMIT + 1))" status=none 2>/dev/null \
+    && [[ -s $3 ]] && is_small_file "$3" "$CREDENTIALS_LIMIT"
+)
 
 # credentials::take_back HOME KEEP: what the tool refreshed replaces the original, under a lock that all runs share.
 credentials::take_back() {
@@ -117,7 +132,7 @@ credentials::take_back() {
   for ((index = 0; index < ${#TICKET_CREDENTIALS[@]}; index += 2)); do
     [[ -f $keep/$index ]] || continue
     if credentials::_is_new "$home" "$keep" "$index"; then
-      credentials::_keep "$keep" "$index" "$home/${TICKET_CREDENTIALS[index + 1]}" || : # it has said why; the old one stays
+      credentials::_keep "$keep" "$index" "$keep/$index.new" || : # it has said why; the old one stays
     fi
   done
   for index in "${!CREDENTIALS_TURN[@]}"; do
