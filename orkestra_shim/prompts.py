@@ -11,6 +11,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from . import excerpt
+from .excerpt import Excerpt
 from .overrides import NONE, Overrides
 from .tasks import Task
 from .text import clean
@@ -90,14 +92,16 @@ def resume_values(task: Task, feedback: str, check: str, folder: Path) -> dict[s
     }
 
 
-def review_values(task: Task, evidence: list[dict[str, Any]], diff: bytes) -> dict[str, Any]:
-    """What a reviewer is asked about a change; a long diff is cut, and the prompt says so."""
+def review_values(task: Task, evidence: list[dict[str, Any]], shown: Excerpt) -> dict[str, Any]:
+    """What a reviewer is asked about a change; of a large one it names the files that are not shown."""
     return {
         "title": task.title,
         "description": str(task.raw.get("description") or ""),
         "evidence": evidence,
-        "diff": diff[:DIFF_LIMIT].decode("utf-8", "replace"),
-        "cut": len(diff) > DIFF_LIMIT,
+        "diff": shown.text,
+        "cut": bool(shown.left_out),
+        "left_out": shown.left_out[: excerpt.NAMED],
+        "more_left_out": max(0, len(shown.left_out) - excerpt.NAMED),
     }
 
 
@@ -132,8 +136,8 @@ def samples() -> dict[str, list[dict[str, Any]]]:
             resume_values(full, "It failed.", "make test", Path("/there")),
         ],
         REVIEW: [
-            review_values(bare, [], b"+one\n"),
-            review_values(full, evidence, b"+one\n" * (DIFF_LIMIT // 5 + 1)),
+            review_values(bare, [], excerpt.of(b"+one\n", DIFF_LIMIT)),
+            review_values(full, evidence, excerpt.of(b"+one\n" * (DIFF_LIMIT // 5 + 1), DIFF_LIMIT)),
         ],
         FEEDBACK: [feedback_values("It failed.", ""), feedback_values("It failed.", "assert 7 == 8")],
     }

@@ -9,12 +9,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from . import ballots, canonical, casting, committee, files, tickets, votes, wire
+from . import ballots, canonical, casting, committee, excerpt, files, prompts, tickets, votes, wire
 from .agents import PERSON
 from .electors import Electors, is_agent
 from .endings import Endings
 from .errors import EX_INTERNAL, EX_LIMITED, EX_LOGIN, OrkestraError
 from .evidence import Result
+from .excerpt import Excerpt
 from .resting import words
 from .run import Run
 from .work import Reply, Work
@@ -90,19 +91,22 @@ class Review:
         work.absent += [
             {"member": name, "why": words(limit)} for name, limit in resting.items() if limit is not None
         ]
-        asked = [entry for entry in entries if resting[entry["member"]] is None]
+        run, asked = self.run, [entry for entry in entries if resting[entry["member"]] is None]
         work.asked = [entry["member"] for entry in asked]
         if judging := [entry["member"] for entry in asked if is_agent(entry)]:
-            self.run.event("asked", work.task.id, work.number, members=judging)
-        lines = [self._called(work, folder, entry, diff) for entry in asked]
+            run.event("asked", work.task.id, work.number, members=judging)
+        shown = excerpt.of(diff if judging else b"", prompts.DIFF_LIMIT)
+        if work.vote is not None and (unseen := shown.unseen()):
+            work.vote["unseen"] = run.redact.deep(unseen)
+        lines = [self._called(work, folder, entry, diff, shown) for entry in asked]
         files.write_plain(folder / "electorate", tickets.nul(lines))
 
-    def _called(self, work: Work, folder: Path, entry: dict[str, Any], diff: bytes) -> str:
+    def _called(self, work: Work, folder: Path, entry: dict[str, Any], diff: bytes, shown: Excerpt) -> str:
         """A line of the electorate for Bash: member, kind, and its program or ticket."""
         member = entry["member"]
         if entry["kind"] == "program":
             return f"{member}\tprogram\t{self.run.here.scripts / 'COMMITTEE' / 'reviewers' / member}"
-        return f"{member}\tagent\t{tickets.for_ballot(self.run, work, folder, member, diff)}"
+        return f"{member}\tagent\t{tickets.for_ballot(self.run, work, folder, member, diff, shown)}"
 
     # --- closing -------------------------------------------------------------------------------------------
 

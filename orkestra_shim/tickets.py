@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from . import agentname, committee, files, freshness, prompts, resuming, shares
 from .agents import Agent
+from .excerpt import Excerpt
 from .plumbing import DIFF
 from .tasks import DEFAULT_TIMEOUT
 from .work import Place
@@ -148,13 +149,13 @@ def _placeless(run: Run, text: str) -> str:
 # --- a ballot -----------------------------------------------------------------------------------------------
 
 
-def for_ballot(run: Run, work: Work, vote: Path, member: str, diff: bytes) -> Path:
+def for_ballot(run: Run, work: Work, vote: Path, member: str, diff: bytes, shown: Excerpt) -> Path:
     """Write a reviewer's ticket and return its folder; its prompt goes into the folder of the vote too.
 
     The ticket holds the reviewer's key: it is never in the logs, and goes when the vote is closed.
     """
     prompt = run.redact(
-        prompts.render(prompts.REVIEW, prompts.review_values(work.task, work.evidence, diff), run.own)
+        prompts.render(prompts.REVIEW, prompts.review_values(work.task, work.evidence, shown), run.own)
     )
     timeout = min(BALLOT_TIMEOUT, int(work.task.raw.get("timeout", DEFAULT_TIMEOUT)))
     name = agentname.folder(member)

@@ -152,7 +152,17 @@ def _why(one: Vote) -> Iterator[str]:
     yield printable(
         f"  the change: tree {subject['tree'][:12]} on {subject['base'][:12]}, by {vote['author']['member']}"
     )
+    if unseen := vote.get("unseen"):
+        yield printable(
+            f"  too large for a prompt: {unseen['files']} files were not whole in it: " + _some(unseen)
+        )
     yield from evidence(vote["evidence"], vote["gates"])
+
+
+def _some(unseen: Record) -> str:
+    paths = [str(path) for path in unseen["paths"]]
+    more = unseen["files"] - min(len(paths), 5)
+    return ", ".join(paths[:5]) + (f" and {more} more" if more else "")
 
 
 def evidence(checks: list[dict[str, Any]], gates: list[dict[str, Any]]) -> Iterator[str]:
