@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# Text that crosses a line or reaches a terminal.
+# Text that crosses a line or reaches a terminal. All of it is bytes here, whatever the locale: cutting at a pattern, Bash
+# 5.2 takes memory that it has not set for text where a character of several bytes breaks off.
 
 # text::escape VAR VALUE: VALUE for one field of a line: backslash, tab, newline, carriage return as \\ \t \n \r.
 text::escape() {
-  local _value=$2
+  local LC_ALL=C _value=$2
   _value=${_value//\\/\\\\}
   _value=${_value//$'\t'/\\t}
   _value=${_value//$'\n'/\\n}
@@ -13,7 +14,7 @@ text::escape() {
 
 # text::unescape VAR FIELD: the reverse.
 text::unescape() {
-  local _rest=$2 _out=''
+  local LC_ALL=C _rest=$2 _out=''
   while [[ $_rest == *\\* ]]; do
     _out+=${_rest%%\\*}
     _rest=${_rest#*\\}
@@ -32,7 +33,6 @@ text::unescape() {
 # of Unicode that act as one or turn the direction of a line (U+0080..9F, 061C, 200E, 200F, 2028..202E, 2066..2069), so
 # that nothing an agent wrote can move the cursor, start a line of its own, or be read as what it is not.
 text::plain() {
-  # Bytes, whatever the locale: in C it has no other characters.
   local LC_ALL=C _value=$2
   _value=${_value//[[:cntrl:]]/?}
   if [[ $_value == *[$'\xc2\xd8\xe2']* ]]; then

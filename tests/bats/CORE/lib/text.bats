@@ -22,15 +22,27 @@ setup() {
 }
 
 @test "random bytes survive the way there and back" {
-  local value escaped back at byte
+  local value escaped back at byte length hex piece LC_ALL
   RANDOM=7
-  for ((at = 0; at < 200; ++at)); do
-    value=''
-    for ((byte = 0; byte < RANDOM % 40; ++byte)); do
-      # shellcheck disable=SC2059  # the byte is made by the format
-      printf -v piece "\\x$(printf '%02x' "$((RANDOM % 255 + 1))")"
-      value+=$piece
+  for LC_ALL in C C.UTF-8; do
+    for ((at = 0; at < 1000; ++at)); do
+      value='' length=$((RANDOM % 40))
+      for ((byte = 0; byte < length; ++byte)); do
+        printf -v hex '%02x' "$((RANDOM % 255 + 1))" # in a subshell it would be of another seed each time
+        # shellcheck disable=SC2059  # the byte is made by the format
+        printf -v piece "\\x$hex"
+        value+=$piece
+      done
+      text::escape escaped "$value"
+      text::unescape back "$escaped"
+      [[ $back == "$value" ]]
     done
+  done
+}
+
+@test "characters that break off before what is escaped" {
+  local value escaped back LC_ALL=C.UTF-8
+  for value in $'\xf0\t~' $'\xd8\t\x04\x82' $'\xda\n' $'a\xc5\r\x58' $'\xe2\x80\\'; do
     text::escape escaped "$value"
     text::unescape back "$escaped"
     [[ $back == "$value" ]]
