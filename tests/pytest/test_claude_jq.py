@@ -36,6 +36,26 @@ EXPECTED = {
     "denied-tools": (0, None, None),
     "ballot": (0, None, None),
     "ballot-as-text": (0, None, None),
+    # Version 2.1.330; the others are 2.1.197.
+    "ok-new": (0, None, None),
+    "unauthorized-new": (77, "login", "Invalid API key"),
+    "rate-limit-new": (75, "limited", "API Error: Request rejected (429)"),
+    "rate-limit-retry-after-new": (75, "limited", "API Error: Request rejected (429)"),
+    "subscription-limit-new": (75, "limited", "You've hit your 5-hour limit"),
+    "model-limit-new": (75, "limited", "You've hit your Opus limit"),
+    "included-limit-new": (75, "limited", "You've hit your Fable limit"),
+    "quota-new": (75, "limited", "Credit balance is too low"),
+    "overloaded-new": (75, "limited", "API Error: 529 Overloaded"),
+    "server-error-new": (1, "failed", "API Error: 500"),
+    "dropped-stream-new": (1, "failed", "API Error: Connection to the API was lost"),
+    "connection-lost-new": (1, "failed", "API Error: Connection dropped"),
+    "prompt-too-long-new": (1, "failed", "Prompt is too long"),
+    "max-turns-new": (1, "failed", "error_max_turns: Reached maximum number of turns"),
+    "terminated-new": (1, "failed", "it ended (exit 143) without a result"),
+    "empty-success-new": (0, None, None),
+    "prose-new": (0, None, None),
+    "ballot-new": (0, None, None),
+    "ballot-as-text-new": (0, None, None),
 }
 
 
@@ -70,24 +90,26 @@ def test_recorded_output(name: str) -> None:
     found = recorded(name)
     assert (found["exit"], found["error_kind"]) == (code, kind)
     assert found["error"] is None if error is None else found["error"].startswith(error)
-    assert (found["retry_at"] is not None) == (name == "subscription-limit")
+    assert (found["retry_at"] is not None) == (error or "").startswith("You've hit your")
     assert all(type(value) is int for value in found["usage"].values())
     # What ended without a result says nothing of its cost, which is not the same as nothing.
     assert (found["cost_usd_micros"] is None) == (error is not None and error.endswith("without a result"))
 
 
-def test_what_a_good_run_gives() -> None:
-    found = recorded("ok")
+@pytest.mark.parametrize(("name", "micros"), [("ok", 46570), ("ok-new", 54624)])
+def test_what_a_good_run_gives(name: str, micros: int) -> None:
+    found = recorded(name)
     assert found["text"] == "All written."
     assert found["usage"]["input"] > 0 < found["usage"]["output"]
-    assert found["cost_usd_micros"] == 46570
+    assert found["cost_usd_micros"] == micros
     assert len(found["session"]) == 36
     assert found["model"].startswith("claude-")
 
 
-def test_ballot_only_by_schema() -> None:
-    assert recorded("ballot")["ballot"] == {"choice": "approve", "reason": "fine", "confidence": 80}
-    assert recorded("ballot-as-text")["ballot"] is None
+@pytest.mark.parametrize("version", ["", "-new"])
+def test_ballot_only_by_schema(version: str) -> None:
+    assert recorded(f"ballot{version}")["ballot"] == {"choice": "approve", "reason": "fine", "confidence": 80}
+    assert recorded(f"ballot-as-text{version}")["ballot"] is None
 
 
 def test_denied_tools_are_counted() -> None:
@@ -96,6 +118,7 @@ def test_denied_tools_are_counted() -> None:
 
 def test_reset_time_comes_from_the_tools_event() -> None:
     assert recorded("subscription-limit")["retry_at"] == 1795424191
+    assert recorded("subscription-limit-new")["retry_at"] == 1795464214
     said = limit_event("rejected", 1795424191000) + result(
         is_error=True, api_error_status=429, result="API Error"
     )
@@ -127,7 +150,19 @@ def test_of_what_a_limit_is(kind: object, of: str | None) -> None:
     said = limit_event("rejected").replace('"rejected"', f'"rejected", "rateLimitType": {json.dumps(kind)}')
     assert verdict(said, 1)["limit_of"] == of
     assert verdict(said + result(result="done"))["limit_of"] is None
-    assert recorded("subscription-limit")["limit_of"] == "account"
+
+
+@pytest.mark.parametrize(
+    ("name", "of"),
+    [
+        ("subscription-limit", "account"),
+        ("subscription-limit-new", "account"),
+        ("model-limit-new", "model"),
+        ("included-limit-new", "model"),
+    ],
+)
+def test_of_what_a_recorded_limit_is(name: str, of: str) -> None:
+    assert recorded(name)["limit_of"] == of
 
 
 PROSE = "rate limit, usage limit, 401 Unauthorized, API Error: 429, error, You've hit your limit"

@@ -10,6 +10,12 @@ def rejection($events):
   [$events[] | select(.type == "rate_limit_event") | .rate_limit_info? | select(type == "object")
    | select(.status == "rejected" or .status == "denied")] | last;
 
+# Of what the event's limit is; seven_day_overage_included is one model's ("You've hit your Fable limit").
+def limit_of:
+  if type != "string" then null
+  elif test("_(opus|sonnet|haiku|overage_included)$") then "model"
+  else "account" end;
+
 def says_limit: test("^(You've hit your|You have hit your|You've reached your|Claude (AI )?usage limit|Credit balance is too low|API Error: Request rejected \\(429\\)|API Error: (429|529)[^0-9])");
 def says_login: test("^(Invalid API key|Invalid auth|Not logged in|Please run /login|OAuth (token|session)|Your (account|organization) (does not have|has been)|API Error: 401[^0-9]|Failed to authenticate)");
 def epoch_in: (capture("^Claude (AI )?usage limit reached\\|(?<at>[0-9]{10})") | .at | tonumber) // null;
@@ -56,5 +62,5 @@ def trouble($result; $exit; $stderr):
     cost: $result.total_cost_usd,
     ballot: $result.structured_output,
     denials: ($result.permission_denials // [] | length),
-    limit_of: ($rejected.rateLimitType | if type != "string" then null elif test("_(opus|sonnet|haiku)$") then "model" else "account" end),
+    limit_of: ($rejected.rateLimitType | limit_of),
     retry_at: (if $kind == "limited" then (($rejected.resetsAt | reset) // (try ($error | epoch_in) catch null)) else null end)})
