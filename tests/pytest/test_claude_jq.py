@@ -23,6 +23,8 @@ EXPECTED = {
     "rate-limit": (75, "limited", "API Error: Request rejected (429)"),
     "rate-limit-retry-after": (75, "limited", "API Error: Request rejected (429)"),
     "subscription-limit": (75, "limited", "You've hit your session limit"),
+    "model-limit": (75, "limited", "You've hit your Opus limit"),
+    "included-limit": (75, "limited", "You've hit your Fable 5 limit"),
     "quota": (75, "limited", "Credit balance is too low"),
     "overloaded": (75, "limited", "API Error: 529 Overloaded"),
     "server-error": (1, "failed", "API Error: 500"),
@@ -39,6 +41,8 @@ EXPECTED = {
     # Version 2.1.330; the others are 2.1.197.
     "ok-new": (0, None, None),
     "unauthorized-new": (77, "login", "Invalid API key"),
+    # Without a status: by its words alone.
+    "empty-login-new": (77, "login", "Not logged in"),
     "rate-limit-new": (75, "limited", "API Error: Request rejected (429)"),
     "rate-limit-retry-after-new": (75, "limited", "API Error: Request rejected (429)"),
     "subscription-limit-new": (75, "limited", "You've hit your 5-hour limit"),
@@ -152,17 +156,12 @@ def test_of_what_a_limit_is(kind: object, of: str | None) -> None:
     assert verdict(said + result(result="done"))["limit_of"] is None
 
 
+@pytest.mark.parametrize("version", ["", "-new"])
 @pytest.mark.parametrize(
-    ("name", "of"),
-    [
-        ("subscription-limit", "account"),
-        ("subscription-limit-new", "account"),
-        ("model-limit-new", "model"),
-        ("included-limit-new", "model"),
-    ],
+    ("name", "of"), [("subscription-limit", "account"), ("model-limit", "model"), ("included-limit", "model")]
 )
-def test_of_what_a_recorded_limit_is(name: str, of: str) -> None:
-    assert recorded(name)["limit_of"] == of
+def test_of_what_a_recorded_limit_is(name: str, of: str, version: str) -> None:
+    assert recorded(name + version)["limit_of"] == of
 
 
 PROSE = "rate limit, usage limit, 401 Unauthorized, API Error: 429, error, You've hit your limit"
