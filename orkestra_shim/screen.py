@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import re
 import threading
 from collections.abc import Callable
@@ -132,16 +134,21 @@ class Screen:
     def __exit__(self, *_: Any) -> None:
         self._stop.set()
         self._thread.join()
-        self._live.stop()
+        self._show(self._live.stop)
+
+    def _show(self, write: Callable[[], object]) -> None:
+        """A terminal that was closed takes nothing any more, and that is no matter for the run."""
+        with contextlib.suppress(OSError):
+            write()
 
     def tell(self, line: str) -> None:
         """A line of the run; what its workers say is in the picture."""
         if not _OF_WORKER.match(line):
-            self._console.print(Text(shown(line) if line.strip() else ""), soft_wrap=True)
+            self.warn(shown(line) if line.strip() else "")
 
     def warn(self, line: str) -> None:
         """A line that is to be seen."""
-        self._console.print(Text(line), soft_wrap=True)
+        self._show(lambda: self._console.print(Text(line), soft_wrap=True))
 
     def wait(self, ends: Callable[[], bool]) -> None:
         """Until the time has come; looked at as often as a picture is made."""
@@ -152,7 +159,8 @@ class Screen:
     def _go_on(self) -> None:
         while True:
             width, height = self._console.size
-            self._live.update(draw(self._watcher.look(), width, height - 1), refresh=True)
+            picture = draw(self._watcher.look(), width, height - 1)
+            self._show(functools.partial(self._live.update, picture, refresh=True))
             if self._stop.wait(1.0):
                 return
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -104,7 +105,8 @@ class _Passing:
         self._kept: list[int] = []
 
     def take(self, number: int, _frame: object) -> None:
-        """The handler."""
+        """The handler. What `sh` starts in the background ignores HUP: it gets TERM for that."""
+        number = signal.SIGTERM if number == signal.SIGHUP else number
         if self._send is None:
             self._kept.append(number)
         else:
@@ -120,8 +122,6 @@ class _Passing:
 @contextlib.contextmanager
 def passing_on() -> Iterator[_Passing]:
     """INT, TERM and HUP go to a command instead of ending us; what was ignored (nohup) stays ignored."""
-    import signal
-
     passing = _Passing()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.getsignal(number) for number in numbers}
