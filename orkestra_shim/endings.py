@@ -110,7 +110,7 @@ class Endings:
         """A person's uncommitted edit is in the way: the finished work waits."""
         run = self.run
         shown = ", ".join(part for part in clean(paths).split("\n") if part)
-        run.ledger.open.pop(work.outcome, None)
+        run.ledger.give_up(work.outcome, work.task.id)
         run.event("held", work.task.id, work.number, commit=wire.object_id(commit), paths=shown)
         self.put_back(work, hold=True)
         return ()
@@ -118,9 +118,10 @@ class Endings:
     def interrupted(self, work: Work) -> None:
         """The worker is gone. What it had landed counts, the rest is put back."""
         if work.recording:
-            self.run.ledger.open.pop(work.outcome, None)
+            self.run.ledger.give_up(work.outcome, work.task.id)
             work.done = True
-            self.run.sync()
+            if not self.run.ledger.open:  # what another one lands just now is told by that one
+                self.run.sync()
         if work.task.status == "in_progress":
             why = f"{work.dropped[0]} by a person" if work.dropped else "its worker is gone"
             self.run.meter.ballots(work)

@@ -158,6 +158,7 @@ class Landings:
             raise OrkestraError(EX_INTERNAL, f"{name[:40]!r} was not being recorded")
         self._settle(name, wire.object_id(head))
         work.done = True
+        self.run.sync()  # nothing, unless the branch is at another head than was told
         resuming.forget(self.run.here.git.git_dir, work.task.id)
         return ()
 

@@ -101,6 +101,11 @@ class Ledger:
         beside = sorted(one for one, name in self.branch.ends.items() if name != parent)
         return {"chain": {"base": base, "parent": parent, "beside": beside}}
 
+    def give_up(self, name: str, task: str) -> None:
+        """A landing came to nothing. Once its turn was over another task may have drawn the same number."""
+        if name in self.open and self.open[name][0]["task"] == task:
+            del self.open[name]
+
     def settle(self, name: str, head: str) -> list[dict[str, Any]]:
         """The branch holds the batch that began with name: its outcomes."""
         chained = self.open.pop(name, [])

@@ -310,6 +310,40 @@ def test_a_moved_branch_keeps_the_vote_while_the_patch_is_the_same(place: Path) 
     assert store.end() == (0, "")
 
 
+@pytest.mark.parametrize("gone", [False, True], ids=["held", "its worker is gone"])
+def test_a_number_that_two_drew_one_after_the_other_is_the_seconds(place: Path, gone: bool) -> None:
+    project = one(place, task("a"), task("b"), task("c"))
+    store = project.start()
+    first, second = Worker(store), Worker(store, "w2")
+    for worker, path in ((first, "a.txt"), (second, "b.txt")):
+        worker.claim()
+        worker.client.ask("base", project.head)
+        worker.client.ask("worked", "0", "1", str(worker.ticket))
+        worker.change({path: b"x"})
+        worker.client.ask("taken", worker.tree, "1")
+        worker.judge()
+        assert worker.vote(*APPROVE) == ["ok", "approve"]
+    head = project.head
+    outcome = first.client.ask("draw")[1]
+    assert first.client.ask("record", outcome, "-", head, first.tree, first.patch, "1")[1] == "commit"
+    # Its turn is over, with the branch where it was; the other one has it now.
+    assert second.client.ask("draw")[1] == outcome
+    new = second.record(outcome)
+    if gone:
+        first.client.close()
+        wait_for(lambda: any(one["event"] == "interrupted" for one in project.journal()))
+    else:
+        kept = git(project.path, "commit-tree", first.tree, "-p", head, "-m", "kept")
+        assert first.client.ask("held", kept, "a.txt") == ["ok"]
+    assert second.client.ask("landed", outcome, new) == ["ok"]
+    told = [
+        (one["task"], one["outcome"]) for one in project.journal() if one["event"] in ("landed", "recorded")
+    ]
+    assert told == [("b", outcome)]
+    assert second.claim()[1] == "task" and second.whole({"c.txt": b"x"}) != outcome
+    store.kill()
+
+
 def test_held_work_waits_is_tried_once_more_and_resumes_from_its_commit(place: Path) -> None:
     project = one(place, task("a"), task("b"))
     store = project.start()
