@@ -28,9 +28,10 @@ it is a `credential`; `freshness` says when it ends. Cost goes through `meter` (
 `purse` holds it to `budgets`, by `estimates`, `allowances` and `reservations`; `dryrun` says it before.
 `remote` (`proposals` for pull requests, `said`) is what the courier does at the project's remote.
 
-Both: `home`, `settings`, `keyring`, `keys`, `project`, `projects`, `cooldowns`, `checkout`, `records`,
-`canonical`; at the bottom `errors`, `text`, `moments`, `names`, `agentname`, `files`, `jsonfile`, `jq`,
-`repo` (a person's Git), `plumbing` (Git for records) and `objects` (Git objects without Git).
+Both: `home`, `settings`, `keyring`, `keys`, `project` (`projectkeys`), `projects`, `cooldowns`, `checkout`,
+`records`, `canonical`; at the bottom `errors`, `text`, `moments`, `names`, `agentname`, `files`,
+`jsonfile`, `jq`, `repo` (a person's Git), `plumbing` (Git for records) and `objects` (Git objects without
+Git).
 """
 
 __version__ = "0.1.0"

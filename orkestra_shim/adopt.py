@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import fitness, names, project, repo, suggest
+from orkestra_shim import fitness, names, project, projectkeys, repo, suggest
 from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
 from orkestra_shim.files import make_folder, write_atomic
 from orkestra_shim.jsonfile import dump
@@ -56,7 +56,7 @@ def adopt(path: Path, name: str | None, check: str | None, share: list[str], ask
     changed = before is None
     changed |= _set_check(top, data, check, ask, lines)
     changed |= _set_share(top, data, shares, ask, lines)
-    project.check_settings(data, dump(data), printable(top / FILE))
+    projectkeys.check_settings(data, dump(data), printable(top / FILE))
     if before is None or not _is_committed(top):
         queue = _queue(top)
         commit = _commit(
@@ -113,7 +113,7 @@ def _share(top: Path, given: str) -> str | dict[str, str]:
     path = path.removeprefix("./")
     if path.split("/")[0] in ("config", "logs"):
         raise OrkestraError(EX_USAGE, f"--share {printable(given)}: what Orkestra goes by is not for agents")
-    if not project.is_share(path) or not (top / path).is_dir():
+    if not projectkeys.is_share(path) or not (top / path).is_dir():
         raise OrkestraError(
             EX_USAGE, f"--share {printable(given)}: there is no such folder below {printable(top)}"
         )

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from orkestra_shim import jsonfile, names, project, repo, templating
+from orkestra_shim import jsonfile, names, project, projectkeys, repo, templating
 from orkestra_shim.errors import (
     EX_CANNOT_WRITE,
     EX_DATA,
@@ -141,7 +141,7 @@ def _fill(folder: Path, template: Path, name: str) -> None:
     path.write_bytes(dump(settings))
     _complete(folder, name)
     data = path.read_bytes()
-    project.check_settings(settings, data, printable(path))
+    projectkeys.check_settings(settings, data, printable(path))
 
 
 # What a template's own config/project.json may set; the rest is made for each project.

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import jsonfile, project, repo
+from orkestra_shim import jsonfile, projectkeys, repo
 from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
 from orkestra_shim.project import FILE
 from orkestra_shim.text import printable, word
@@ -63,7 +63,7 @@ def settings_of(top: Path) -> dict[str, Any] | None:
             f"{printable(path)} is there already and is not Orkestra's; nothing was changed",
             "Orkestra keeps its settings in that file: move yours elsewhere first",
         ) from None
-    project.check_settings(data, raw, printable(path))
+    projectkeys.check_settings(data, raw, printable(path))
     return data
 
 
@@ -98,7 +98,7 @@ def _branch(top: Path, name: bytes) -> str:
         branch = name.decode("utf-8")
     except UnicodeDecodeError:
         branch = ""
-    if not project.is_branch(branch):
+    if not projectkeys.is_branch(branch):
         raise OrkestraError(
             EX_DATA,
             f"{printable(top)} is on the branch {printable(os.fsdecode(name))}, a name that cannot be written"

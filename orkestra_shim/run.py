@@ -1,4 +1,7 @@
-"""One run over a queue: what was before, statuses, and who gets which task."""
+"""One run over a queue: what was before, statuses, and who gets which task.
+
+The file is long since it is the one state that every verb of the store works on.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """The store of a run: the single writer of queue, votes, outcomes and execution log, asked over pipes.
 
+The file is long since it has every verb of every client, and who gets the next task, in one place.
+
     python -m orkestra_shim.store --runtime RUNDIR
 
 Each client has a pair of FIFOs in RUNDIR, NAME.req and NAME.rep; `control` is the orchestrator. A line

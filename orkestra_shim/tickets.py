@@ -198,14 +198,14 @@ def write(
     shutil.rmtree(folder / "exchange", ignore_errors=True)
     (folder / "exchange").mkdir(mode=0o700)
     texts = {"agent": agent.name, "adapter": agent.adapter, "base-mode": agent.revises, **plain}
-    logins = _credentials(run, agent)
+    pairs = _credentials(run, agent)
     environment = run.agents.environment(agent)
     if usd:
         environment["ORKESTRA_MAX_USD"] = f"{usd // 1_000_000}.{usd % 1_000_000:06}"
     own = {
         "env": [f"{name}={value}" for name, value in environment.items()],
-        "credentials": logins,
-        "stale": [one for one in logins[::2] if freshness.stale(Path(one), float(plain["timeout"]))],
+        "credentials": pairs,
+        "stale": [one for one in pairs[::2] if freshness.stale(Path(one), float(plain["timeout"]))],
         "tool-read": agent.read,
     }
     for name, items in {**own, **lists}.items():
@@ -227,8 +227,7 @@ def logins(run: Desk, agent: Agent) -> list[Path]:
 def login_is_new(run: Run, work: Work) -> bool:
     """Whether the agent's login is another one than when the ticket was written."""
     written = (work.place.folder / "credentials").stat().st_mtime_ns
-    logins = _credentials(run, run.agents.get(work.agent))[::2]
-    return any(Path(one).stat().st_mtime_ns > written for one in logins)
+    return any(one.stat().st_mtime_ns > written for one in logins(run, run.agents.get(work.agent)))
 
 
 def _credentials(run: Desk, agent: Agent) -> list[str]:

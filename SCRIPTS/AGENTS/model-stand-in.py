@@ -7,6 +7,9 @@ end to end without a network. What the "model" says comes from a scenario file.
 
     model-stand-in.py --port 0 --scenario scenario.json --log requests.jsonl
 
+One file, and of the standard library alone, however long: whoever tries an agent (`orkestra agents test`), on
+whatever machine, runs it as it stands.
+
 The chosen port is printed as one line: "listening 127.0.0.1:PORT".
 
 Scenario (JSON):

@@ -468,34 +468,21 @@ worker::hold_vote() {
 }
 
 stage::vote() {
+  local vote folder
   store::ask vote-open "$BASE" "$TREE" "$PATCH_ID"
-  case ${STORE_REPLY[0]} in
-    stands)
-      NEXT=land
-      return
-      ;;
-    waits)
-      worker::put_off "${STORE_REPLY[1]}"
-      return
-      ;;
-    person)
-      worker::let_go
-      worker::tell "needs a person: ${STORE_REPLY[1]}"
-      NEXT=''
-      return
-      ;;
-  esac
-  # Else a person has voted already.
-  local vote=${STORE_REPLY[1]:-} folder=${STORE_REPLY[2]:-}
-  [[ ${STORE_REPLY[0]} != vote ]] || STORE_REPLY=(more)
-  # More than once where somebody stands in for a reviewer, or a second one is asked.
+  if [[ ${STORE_REPLY[0]} == vote ]]; then
+    vote=${STORE_REPLY[1]} folder=${STORE_REPLY[2]}
+    STORE_REPLY=(more)
+  fi
+  # More than once where somebody stands in for a reviewer, or a second one is asked. Where a person has voted already, or
+  # nobody may now, not at all.
   while [[ ${STORE_REPLY[0]} == more ]]; do
     worker::hold_vote "$folder"
     worker::look_around
     store::ask vote-close "$vote"
   done
   case ${STORE_REPLY[0]} in
-    approve) NEXT=land ;;
+    stands | approve) NEXT=land ;;
     revise) worker::revise "${STORE_REPLY[1]}" "${STORE_REPLY[2]}" ;;
     waits) worker::put_off "${STORE_REPLY[1]}" ;;
     person)

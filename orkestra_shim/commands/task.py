@@ -1,4 +1,4 @@
-"""task ...: what is in the queue, and what a person does with it."""
+"""task ...: what is in the queue, and what a person does with it. Long: a group of nine commands."""
 
 from __future__ import annotations
 

@@ -7,12 +7,14 @@ from `bench_of`, the stub from `stub_in` (tests/pytest/agent_bench.py), the plac
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from agent_bench import Bench, Stub, installed, need_sandbox
+from agent_bench import PATIENCE, Bench, Stub, installed, need_sandbox, until_gone
 
 SLOW = pytest.mark.skipif(
     os.environ.get("ORKESTRA_TEST_SLOW_AGENTS") == "0", reason="ORKESTRA_TEST_SLOW_AGENTS=0"
@@ -42,3 +44,14 @@ def bench_of(vendor: Vendor, place: Path, stub: Stub, monkeypatch: pytest.Monkey
     name, path = vendor.address
     fixed = {name: stub.url + path, "ORKESTRA_MODEL": vendor.model}
     return Bench(place, stub, monkeypatch, vendor.name, binary, fixed, {vendor.key: vendor.secret})
+
+
+def told_to_stop(vendor: Vendor, bench: Bench, process: subprocess.Popen[str]) -> None:
+    """TERM for an adapter in the middle of its work: nothing of it is left, and nobody saw its key."""
+    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    assert not any(vendor.secret.encode() in line for line in lines)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 143
+    until_gone("987652")
+    until_gone(str(bench.workspace))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agent_bench import PATIENCE, Bench, Stub, installed, need_sandbox, processes, rule, stub_in, until_gone
-from slow_agents import SLOW, Vendor, bench_of
+from agent_bench import PATIENCE, Bench, Stub, installed, need_sandbox, processes, rule, stub_in
+from slow_agents import SLOW, Vendor, bench_of, told_to_stop
 from world import World
 
 pytestmark = SLOW
@@ -129,13 +128,7 @@ def test_ended_in_the_middle_it_leaves_no_process(vendor: Vendor, bench: Bench) 
         bench.prompt("case-shell")
         process = bench.start("work", bench.workspace, bench.ticket, bench.attempt)
         bench.wait(lambda: len(processes("987652")) >= 3)
-    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    assert not any(vendor.secret.encode() in line for line in lines)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=PATIENCE)
-    assert process.returncode == 143
-    until_gone("987652")
-    until_gone(str(bench.workspace))
+    told_to_stop(vendor, bench, process)
     assert files(bench) == {"AGENTS.md": "of the project\n"}
 
 

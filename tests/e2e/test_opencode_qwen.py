@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent_bench import PATIENCE, Bench, Stub, processes, rule, stub_in, until_gone
-from slow_agents import SLOW, Vendor, bench_of
+from slow_agents import SLOW, Vendor, bench_of, told_to_stop
 
 pytestmark = SLOW
 WRITES = {"write": {"path": "hello.txt", "content": "hi\n"}}
@@ -101,13 +100,7 @@ def test_ended_while_its_shell_runs_leaves_no_process(bench: Bench, vendor: Vend
     bench.prompt("case-shell")
     process = bench.start("work", bench.workspace, bench.ticket, bench.attempt)
     bench.wait(lambda: len(processes("987652")) >= 3)
-    lines = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
-    assert not any(vendor.secret.encode() in line for line in lines)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=PATIENCE)
-    assert process.returncode == 143
-    until_gone("987652")
-    until_gone(str(bench.workspace))
+    told_to_stop(vendor, bench, process)
 
 
 def test_a_ballot_reads_and_is_not_instructed_by_what_it_judges(bench: Bench, vendor: Vendor) -> None:

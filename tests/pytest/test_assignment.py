@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orkestra_shim import canonical, project, tries
+from orkestra_shim import canonical, project, projectkeys, tries
 from orkestra_shim.merits import Merits
 from store_client import Project, Store, Worker, git
 
@@ -316,7 +316,7 @@ def test_what_an_agent_finished_is_judged_as_its_work_whoever_is_named(place: Pa
 def test_what_cannot_stand_in_project_json(place: Path, key: str, value: object) -> None:
     told = {**project.settings("p", "main", "0123456789ab"), key: value}
     with pytest.raises(Exception, match=rf"where:[0-9]+: {key} must be an object"):
-        project.check_settings(told, json.dumps(told, indent=1).encode(), "where")
+        projectkeys.check_settings(told, json.dumps(told, indent=1).encode(), "where")
 
 
 def test_what_may_stand_there() -> None:
@@ -326,9 +326,9 @@ def test_what_may_stand_there() -> None:
         "specialties": {"claude@work:opus": ["Web", "docs"]},
         "fallback": {"claude": ["codex:x", "gemini"]},
     }
-    project.check_settings(told, b"", "where")
+    projectkeys.check_settings(told, b"", "where")
     del told["specialties"], told["fallback"]
-    project.check_settings(told, b"", "where")
+    projectkeys.check_settings(told, b"", "where")
 
 
 def test_the_reason_is_shown_with_the_task(place: Path) -> None:

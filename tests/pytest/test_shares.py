@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from orkestra_shim import project, shares
+from orkestra_shim import project, projectkeys, shares
 from orkestra_shim.errors import EX_DATA, OrkestraError
 from orkestra_shim.jsonfile import dump
 from orkestra_shim.plumbing import Git
@@ -30,7 +30,7 @@ def top(tmp_path: Path) -> Path:
 
 def _project(top: Path, *share: Any) -> Project:
     data = project.settings("x", "main", "0" * 12) | {"workspace": {"share": list(share)}}
-    project.check_settings(data, dump(data), "project.json")
+    projectkeys.check_settings(data, dump(data), "project.json")
     return Project(top, data)
 
 

@@ -113,7 +113,7 @@ credentials::_is_new() {
 }
 
 # credentials::_copy HOME TARGET FILE: what is there, whatever an agent that still works puts in its place meanwhile: no link
-# is followed, no pipe waited for.
+# is followed, no pipe waited for. Where we are the kernel says: what Bash knows of it is what the path said before.
 credentials::_copy() (
   local top at folder=${2%"${2##*/}"}
   cd -P -- "$1" || return
