@@ -1,8 +1,8 @@
 """Orkestra's Python side: the command, the store, and what both need to read.
 
 The command: `cli`, `commands`, `session`; `create`, `adopt` (`fitness`, `suggest`), `editing` (`editor`),
-`importing` (of `incoming` files: `checklist`, `issuelist`, `taskmaster`, `tasktable`), `board`
-(with `progress`, `tries`, `spent`; shown by `standing`, and since a time by `morning` with `clock`), `demo`,
+`importing` (of `incoming` files: `checklist`, `issuelist`, `taskmaster`, `tasktable`, and `tasklist` of a model),
+`board` (with `progress`, `tries`, `spent`; shown by `standing`, and since a time by `morning` with `clock`), `demo`,
 `doctor`,
 `verify` (with `landed`, `changes`, `findings`), `crontab`, and `scripts`, which hands over to Bash (`context`
 tells it where). `once` is what cron calls (with `tools`). `consistency` looks at a whole project; `mending`

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import files, jsonfile
+from . import files, jsonfile, tasklist
 from .errors import EX_DATA, OrkestraError
 from .importing import Import
-from .incoming import Foreign, Item, Place, a_list, a_text, an_object
-from .tasks import Task, name_problem
+from .tasks import Task
 
 if TYPE_CHECKING:
     from .run import Run
@@ -25,10 +24,6 @@ FOUND_BY = "found by "  # how the source of such a task begins
 MOST_BYTES = 256 << 10
 MOST = 20  # of one piece of work
 MOST_OPEN = 500  # that wait for a person in one queue
-MOST_LISTED = 100  # entries of a list
-LONGEST = {"title": 200, "description": 20_000, "command": 4_000, "check": 4_000, "domain": 100}
-_FIELDS = ("priority", "agent", "domain", "command", "check", "timeout", "allow_empty")
-_PATHS = ("inputs", "allow_paths")
 Raw = dict[str, Any]
 
 
@@ -111,13 +106,6 @@ def _plan(left: Import, tasks: list[Task], once: Any) -> list[Raw]:
 # --- the file -----------------------------------------------------------------------------------------------
 
 
-class _Left(Foreign):
-    """A file that an agent left, with its text as it may be kept."""
-
-    def __init__(self, text: str, who: str) -> None:
-        self.name, self.short, self.text, self.is_json = FILE, who, text, False
-
-
 def _read(run: Run, name: str, number: int, agent: str) -> Import | None:
     """What a try left; None when it left nothing. Raises 65 with the place of what is wrong."""
     data = files.read_bounded(run.attempts_folder / name / str(number) / FILE, MOST_BYTES + 1)
@@ -126,44 +114,4 @@ def _read(run: Run, name: str, number: int, agent: str) -> Import | None:
     if len(data) > MOST_BYTES:
         raise OrkestraError(EX_DATA, f"{FILE} has more than {MOST_BYTES >> 10} KiB")
     text = run.redact(jsonfile.decode(data, FILE))
-    file = _Left(text, f"{FOUND_BY}{agent} at {name}, try {number}")
-    top = an_object(file, file.json(), ())
-    tasks = a_list(file, top.get("tasks"), ("tasks",))
-    if len(tasks) > MOST:
-        raise file.error(("tasks", MOST), f"{len(tasks)} tasks, and {MOST} are the most")
-    return Import(file, [_item(file, one, index) for index, one in enumerate(tasks)], "follow-ups")
-
-
-def _item(file: Foreign, value: object, index: int) -> Item:
-    place: Place = ("tasks", index)
-    raw = an_object(file, value, place)
-    texts = {key: a_text(file, raw, key, place) for key in ("id", *LONGEST)}
-    for key, longest in LONGEST.items():
-        if len(texts[key]) > longest:
-            raise file.error((*place, key), f"{key} has more than {longest} characters")
-    if texts["id"] and (problem := name_problem(texts["id"])):
-        raise file.error((*place, "id"), f"id: {problem}")
-    fields = {key: raw[key] for key in _FIELDS if raw.get(key) not in (None, "")}
-    fields |= {key: named for key in _PATHS if (named := [one for one, _ in _listed(file, raw, key, place)])}
-    return Item(
-        place,
-        key=str(index + 1),
-        title=texts["title"],
-        names=tuple(dict.fromkeys(one for one in (texts["id"], texts["title"]) if one)),
-        wish=texts["id"],
-        description=texts["description"],
-        needs=_listed(file, raw, "depends_on", place),
-        after=_listed(file, raw, "prefer_after", place),
-        fields=fields,
-    )
-
-
-def _listed(file: Foreign, raw: Raw, key: str, place: Place) -> list[tuple[str, Place]]:
-    """The texts of a list, each with its place."""
-    found = a_list(file, raw.get(key), (*place, key))
-    if len(found) > MOST_LISTED:
-        raise file.error((*place, key), f"{key} has more than {MOST_LISTED} entries")
-    for at, one in enumerate(found):
-        if not isinstance(one, str):
-            raise file.error((*place, key, at), f"{key} must be a list of strings")
-    return [(one, (*place, key, at)) for at, one in enumerate(found)]
+    return tasklist.read(tasklist.Told(text, FILE, f"{FOUND_BY}{agent} at {name}, try {number}"), MOST)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orkestra_shim import followups, tasks
+from orkestra_shim import followups, tasklist, tasks
 from orkestra_shim.cli import main
 from orkestra_shim.home import PACKAGE
 from store_client import APPROVE, Project, Worker, finish, git
@@ -346,9 +346,9 @@ def test_status_and_list_show_them(file: Path, capsys: Capture) -> None:
 def test_the_schema_says_what_is_read() -> None:
     schema = json.loads((PACKAGE / "schemas" / "follow-ups.schema.json").read_text())
     known = schema["$defs"]["task"]["properties"]
-    assert set(known) == {"id", "depends_on", "prefer_after", *followups.LONGEST, *followups._FIELDS,
-                          *followups._PATHS}  # fmt: skip
+    assert set(known) == {"id", "depends_on", "prefer_after", *tasklist.LONGEST, *tasklist.FIELDS,
+                          *tasklist.PATHS}  # fmt: skip
     assert set(known) <= set(tasks.CHECKS)
-    assert {key: known[key]["maxLength"] for key in followups.LONGEST} == followups.LONGEST
+    assert {key: known[key]["maxLength"] for key in tasklist.LONGEST} == tasklist.LONGEST
     assert schema["properties"]["tasks"]["maxItems"] == followups.MOST
-    assert schema["$defs"]["names"]["maxItems"] == followups.MOST_LISTED
+    assert schema["$defs"]["names"]["maxItems"] == tasklist.MOST_LISTED
