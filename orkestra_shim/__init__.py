@@ -1,9 +1,9 @@
 """Orkestra's Python side: the command, the store, and what both need to read.
 
 The command: `cli`, `commands`, `session`; `create`, `adopt` (`fitness`, `suggest`), `editing` (`editor`),
-`importing` (of `incoming` files: `checklist`, `issuelist`, `taskmaster`, `tasktable`, and `tasklist` of a model),
-`board` (with `progress`, `tries`, `spent`; shown by `standing`, and since a time by `morning` with `clock`), `demo`,
-`doctor`,
+`importing` (of `incoming` files: `checklist`, `issuelist`, `taskmaster`, `tasktable`; of models: `tasklist`),
+`board` (with `progress`, `tries`, `spent`; shown by `standing`, and since a time by `morning` with `clock`),
+`demo`, `doctor`,
 `verify` (with `landed`, `changes`, `findings`), `crontab`, and `scripts`, which hands over to Bash (`context`
 tells it where). `once` is what cron calls (with `tools`). `consistency` looks at a whole project; `mending`
 does what `doctor --fix` lists: each `leftover` in a project (`leftovers`, `unlanded`, `staleness`; a `place`,
