@@ -16,7 +16,7 @@
 #   --quiet       no progress; the summary only when something needs a person
 #   --anyway      go on although the project's check fails on the branch before anything was done
 # Exit: 0 all done; 1 a task failed or needs a person; 16 another run holds the project; 64 65 69 73 75 78 as in the
-#   README's table; 130, 143 stopped by a person.
+#   table of docs/scripting.md; 130, 143 stopped by a person.
 #   The file is long so that a run's life, and above all its end, stands in one place.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"

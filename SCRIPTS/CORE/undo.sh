@@ -5,7 +5,7 @@
 #   --outcome ID  an earlier landing of the task than its last one
 #   --anyway      although the project's check fails without the change
 # Exit: 0; 1 it conflicts with what came after it, the check fails, or a person's edit is in the way: nothing was changed;
-#   or it is undone, and not pushed though the project asks for it; 64 65 73 78 as in the README's table; 130, 143 stopped.
+#   or it is undone, and not pushed though the project asks for it; 64 65 73 78 as in docs/scripting.md; 130, 143 stopped.
 #   It needs no run, and a run that goes on takes it in. What is checked is what lands: if the branch moves meanwhile it
 #   is done once more, and then in its turn to land, so that nothing can come between.
 # shellcheck source=SCRIPTS/CORE/lib/boot.bash

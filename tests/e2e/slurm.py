@@ -21,7 +21,7 @@ from processes import wait_for
 NODES = ("n1", "n2")
 PROGRAMS = ("slurmctld", "slurmd", "srun", "munged", "ip", "nsenter", "unshare")
 
-# What README's "Clusters" shows, with addresses and folders of this test, and with short times.
+# What docs/cluster.md shows, with addresses and folders of this test, and with short times.
 CONF = """\
 ClusterName=test
 SlurmctldHost={host}({net}.254)

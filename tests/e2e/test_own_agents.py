@@ -1,4 +1,4 @@
-"""The agents of the guide in README.md, as they stand there: one works, one reviews by a stub of a model."""
+"""The agents of docs/agents.md, as they stand there: one works, one reviews by a stub of a model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ APPROVES = {
 
 
 def test_the_guides_agents_work_and_review(world: World) -> None:
-    guide = (FRAMEWORK / "README.md").read_text("utf-8")
+    guide = (FRAMEWORK / "docs" / "agents.md").read_text("utf-8")
     folder = world.home / "CONFIG" / "agents"
     folder.mkdir(parents=True)
     for name, language in (("mytool", "bash"), ("chat", "python")):

@@ -1,4 +1,4 @@
-"""What a power cut may take, from the system calls of a real run: what the README promises stands on fsync.
+"""What a power cut may take, from the system calls of a real run: docs/reliability.md stands on fsync.
 
 A landing is told (`landed` in the execution log) only after everything that it consists of is on the disk:
 objects and their names before the branch's new value, that value and its name before the line in the log.

@@ -56,7 +56,7 @@ def adapter(world: World, name: str, text: str) -> None:
 
 
 def of_the_guide(world: World, name: str, language: str) -> None:
-    guide = (FRAMEWORK / "README.md").read_text("utf-8")
+    guide = (FRAMEWORK / "docs" / "agents.md").read_text("utf-8")
     found = re.search(rf"`CONFIG/agents/{name}`:\n\n```{language}\n(.*?)```", guide, re.DOTALL)
     assert found
     adapter(world, name, found[1])

@@ -686,8 +686,9 @@ def test_what_is_said_of_rounds_ties_and_the_default(place: Path, capsys: Captur
     assert said_of(TIED, capsys, "--seed", "s")[0].endswith("of the winners A, B, C, by the seed")
 
 
-def test_the_readme_tells_the_truth(framework: Path, place: Path, capsys: Capture) -> None:
-    section = (framework / "README.md").read_text("utf-8").split("\n## Counting votes\n")[1].split("\n## ")[0]
+def test_the_guide_tells_the_truth(framework: Path, place: Path, capsys: Capture) -> None:
+    guide = (framework / "docs" / "committee.md").read_text("utf-8")
+    section = guide.split("\n## Counting votes\n")[1].split("\n## ")[0]
     profile, shown = re.findall(r"```(?:json|console)\n(.*?)```", section, re.DOTALL)
     Path("capital.json").write_text(profile)
     command, *expected = shown.splitlines()

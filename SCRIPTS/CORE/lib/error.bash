@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Exit codes (the table of the README, from sysexits.h where it has one) and the one way to end with an error.
+# Exit codes (the table of docs/scripting.md, from sysexits.h where it has one) and the one way to end with an error.
 
 # shellcheck disable=SC2034  # a table: each command uses the rows it needs
 readonly EX_OK=0 EX_FAILED=1 EX_HELD=16 EX_USAGE=64 EX_DATA=65 EX_UNAVAILABLE=69 EX_INTERNAL=70 \

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Git as the framework runs it: no hooks, no drivers, no filters of an agent's choosing, hostile names refused, and
-# everything on disk before a ref says so (core.fsync: see the README's section on reliability).
+# everything on disk before a ref says so (core.fsync: see docs/reliability.md).
 
 use log
 
