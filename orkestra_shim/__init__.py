@@ -4,7 +4,8 @@ The command: `cli`, `commands`, `session`; `create`, `adopt` (`fitness`, `sugges
 `importing` (of `incoming` files: `checklist`, `issuelist`, `taskmaster`, `tasktable`; of models: `tasklist`),
 `board` (with `progress`, `tries`, `spent`; shown by `standing`, and since a time by `morning` with `clock`),
 `demo`, `doctor`,
-`verify` (with `landed`, `changes`, `findings`), `crontab`, and `scripts`, which hands over to Bash (`context`
+`verify` (with `landed`, `changes`, `findings`; `kinds` of votes), `crontab`, and
+`scripts`, which hands over to Bash (`context`
 tells it where). `once` is what cron calls (with `tools`). `consistency` looks at a whole project; `mending`
 does what `doctor --fix` lists: each `leftover` in a project (`leftovers`, `unlanded`, `staleness`; a `place`,
 `processes`), and what is `abandoned`.

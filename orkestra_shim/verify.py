@@ -12,7 +12,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from . import canonical, casting, changes, committee, records, repo
+from . import canonical, changes, kinds, records, repo
 from .errors import EX_DATA, OrkestraError
 from .findings import Report
 from .landed import Landed
@@ -208,45 +208,9 @@ class _Check:
                 self.find(vote_id, f"it is about the task {vote['task']!r}, {name} about {outcome['task']!r}")
             self.guarded(vote_id, self._vote, vote_id, vote)
 
-    # --- votes ----------------------------------------------------------------------------------------------
-
     def _vote(self, name: str, vote: dict[str, Any]) -> None:
-        members = [entry["member"] for entry in vote["electorate"]]
-        voted = [ballot["member"] for ballot in vote["ballots"]]
-        absent = [entry["member"] for entry in vote["absent"]]
-        if len(set(members)) != len(members) or sorted(voted + absent) != sorted(members):
-            self.find(name, "ballots and absent members are not exactly the electorate")
-        if set(vote["recused"]) & set(members):
-            self.find(name, "a recused member is in the electorate")
-        if not set(vote["weights"]) <= set(members) or any(
-            type(weight) is not int or weight < 0 for weight in vote["weights"].values()
-        ):
-            self.find(name, "its weights are not whole numbers of its members")
-        heads = [entry for entry in vote["electorate"] if entry["kind"] != "program"] or vote["electorate"]
-        if type(vote["quorum"]) is not int or vote["quorum"] < max(1, -(-len(heads) * 6 // 10)):
-            self.find(name, "its quorum is below six tenths of the electorate")
-        for ballot in vote["ballots"]:
-            problem = committee.valid_ballot({**ballot, "reason": ballot["reason"] or "-"})
-            if isinstance(problem, str):
-                self.find(name, f"the ballot of {ballot['member']}: {problem}")
-        if "overrules" in vote or any(one["kind"] == "person" for one in vote["electorate"]):
-            self._overruled(name, vote)
-        counted = committee.recount(vote)
-        for key in committee.DERIVED:
-            if vote[key] != counted[key]:
-                shown = (
-                    f"{vote[key]!r}, its ballots give {counted[key]!r}"
-                    if key != "tally"
-                    else "not its ballots"
-                )
-                self.find(name, f"its {key} is {shown}")
-
-    def _overruled(self, name: str, vote: dict[str, Any]) -> None:
-        """A person decides alone, and says whom that went against."""
-        if [one["kind"] for one in vote["electorate"]] != ["person"] or vote["quorum"] != 1:
-            self.find(name, "a person did not vote alone in it")
-        elif vote["overrules"] != casting.overruled(vote, vote["ballots"][0]["choice"], self.votes.values()):
-            self.find(name, "what it overrules is not what stood against it")
+        for problem in kinds.problems(vote, self.votes):
+            self.find(name, problem)
 
     # --- outcomes -------------------------------------------------------------------------------------------
 
@@ -296,18 +260,14 @@ class _Check:
 
     def _approved(self, name: str, outcome: dict[str, Any], change: dict[str, Any]) -> None:
         patch = self.landed.patch_id(change)
-        approving = [
-            vote
-            for entry in outcome["votes"]
-            if (vote := self.votes.get(entry["id"])) is not None
-            and vote["decision"] == "approve"
-            and vote["kind"] == "review"
-        ]
+        held = [vote for entry in outcome["votes"] if (vote := self.votes.get(entry["id"])) is not None]
+        approving = [vote for vote in held if kinds.accepted(vote)]
         fitting = [
             vote
             for vote in approving
-            if vote["subject"]["diff_sha256"] == change["diff_sha256"]
-            or (patch not in ("", "-") and vote["subject"]["patch_id"] == patch)
+            for subject in kinds.accepted(vote)
+            if subject["diff_sha256"] == change["diff_sha256"]
+            or (patch not in ("", "-") and subject["patch_id"] == patch)
         ]
         if not fitting:
             self.find(

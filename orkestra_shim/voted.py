@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import committee, files, records, votes
+from . import committee, files, kinds, records, votes
 from .errors import EX_USAGE, OrkestraError
 from .plumbing import Git
 from .text import printable
@@ -31,7 +31,7 @@ class Vote:
             "vote": self.record,
             "recorded": self.recorded,
             "outcome": self.outcome["id"] if self.outcome else None,
-            "differs": recount(self.record),
+            "differs": kinds.differs(self.record),
         }
 
     def row(self) -> dict[str, Any]:
@@ -96,17 +96,6 @@ def about(found: list[Vote], wanted: str) -> list[Vote]:
             "orkestra vote list shows them",
         )
     return chosen[::-1]
-
-
-def recount(vote: Record) -> list[str]:
-    """What the record says otherwise than its ballots give: nothing of it, when all is well."""
-    if vote.get("kind") != "review":
-        return []
-    try:
-        counted = committee.recount(vote)
-    except OrkestraError as error:
-        return [f"it cannot be counted: {error.message}"]
-    return [key for key in committee.DERIVED if vote.get(key) != counted[key]]
 
 
 # --- for people ---------------------------------------------------------------------------------------------
@@ -219,7 +208,7 @@ def _count(vote: Record) -> Iterator[str]:
     weights = {name: number for name, number in vote["weights"].items() if number != 1000}
     shown = ", ".join(f"{name} {weight(number)}" for name, number in weights.items())
     yield printable(f"  weights: {shown}, the others 1" if weights else "  weights: one vote each")
-    differs = recount(vote)
+    differs = kinds.differs(vote)
     yield printable(
         f"  counted again from its ballots: not the same ({', '.join(differs)}); orkestra verify says more"
         if differs

@@ -122,6 +122,12 @@ def swap_change(project: Project) -> dict[str, dict[str, Any]]:
     return {"logs/outcomes/outcome-002.json": outcome}
 
 
+def rename_kind(project: Project) -> dict[str, dict[str, Any]]:
+    vote = load(project, "logs/voting/vote-002.json")
+    vote["kind"] = "acclamation"
+    return {"logs/voting/vote-002.json": vote}
+
+
 def drop_vote(project: Project) -> dict[str, dict[str, Any]]:
     outcome = load(project, "logs/outcomes/outcome-002.json")
     outcome["votes"] = []
@@ -137,6 +143,8 @@ def drop_vote(project: Project) -> dict[str, dict[str, Any]]:
         (rebind, "another change"),
         (swap_change, "tree"),
         (drop_vote, "without an approving vote"),
+        (rename_kind, "its kind 'acclamation' is none that there is"),
+        (rename_kind, "without an approving vote"),
     ],
 )
 def test_a_forger_who_mends_every_hash_is_found_by_the_content(
