@@ -11,6 +11,7 @@ does what `doctor --fix` lists: each `leftover` in a project (`leftovers`, `unla
 `processes`), and what is `abandoned`.
 `undo` reads and writes the records for `CORE/undo.sh`. `tally` counts any vote (`counting`, `irv`; `deciding`
 asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballotfiles`), told by `tallied`.
+`polls` are the votes that are no review, on papers of a `ranking`.
 `voted` shows votes that were held; `blame` says whose work a line is (`spots`, `accounts`). `report` is all
 of it as a page (`timeline`, `drawing`); `screen` shows a run that goes on (`live`), `attemptlog` what was
 said; `notify` tells a person's own command; `manual` makes manual pages; `shapes` are the schemas of what is

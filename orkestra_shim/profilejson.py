@@ -31,6 +31,11 @@ def read(text: str, where: str) -> Profile:
     return _Reader(value).profile()
 
 
+def of(value: dict[str, Any]) -> Profile:
+    """The profile in an object. Raises OrkestraError 65."""
+    return _Reader(value).profile()
+
+
 def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):

@@ -6,14 +6,17 @@ A project may have its own for those of OWN (`overrides`).
 from __future__ import annotations
 
 import functools
+import json
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from . import excerpt
 from .excerpt import Excerpt
 from .overrides import NONE, Overrides
+from .ranking import Paper
 from .tasks import Task
 from .text import clean
 
@@ -21,6 +24,7 @@ DIFF_LIMIT = 200_000
 RULES_LIMIT = 32_768
 TASK, RESUME, REVIEW, FEEDBACK = "task.md.j2", "resume.md.j2", "review.md.j2", "feedback.md.j2"
 OWN = (TASK, RESUME, REVIEW, FEEDBACK)
+POLL = "poll.md.j2"
 
 
 @functools.cache
@@ -102,6 +106,23 @@ def review_values(task: Task, evidence: list[dict[str, Any]], shown: Excerpt) ->
         "cut": bool(shown.left_out),
         "left_out": shown.left_out[: excerpt.NAMED],
         "more_left_out": max(0, len(shown.left_out) - excerpt.NAMED),
+    }
+
+
+def poll_values(
+    intro: str, question: str, paper: Paper, texts: Mapping[str, str], views: Sequence[Mapping[str, str]] = ()
+) -> dict[str, Any]:
+    """What a member is asked in a vote that is no review. intro: a sentence of ours on what it is about.
+
+    views: {"vote", "reason"} of the ballots of a round before, of nobody's.
+    """
+    return {
+        "intro": intro,
+        "question": question,
+        "form": paper.form,
+        "options": paper.rows(texts) if paper.options else [],
+        "example": json.dumps([[one] for one in paper.letters[:1]] + [list(paper.letters[1:3])]),
+        "views": views,
     }
 
 
