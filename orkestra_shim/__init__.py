@@ -2,14 +2,15 @@
 
 The command: `cli`, `commands`, `session`; `create`, `adopt` (`fitness`, `suggest`), `editing` (`editor`),
 `importing` (of `incoming` files: `checklist`, `issuelist`, `taskmaster`, `tasktable`; of models: `tasklist`),
-`board` (with `progress`, `tries`, `spent`; shown by `standing`, and since a time by `morning` with `clock`),
-`demo`, `doctor`,
+`board` (with `progress`, `spent`; shown by `standing`, and since a time by `morning` with `clock`),
+`onetask` of it (with `tries`), `demo`, `doctor`,
 `verify` (with `landed`, `changes`, `findings`; `kinds` of votes), `crontab`, and
 `scripts`, which hands over to Bash (`context`
 tells it where). `once` is what cron calls (with `tools`). `consistency` looks at a whole project; `mending`
 does what `doctor --fix` lists: each `leftover` in a project (`leftovers`, `unlanded`, `staleness`; a `place`,
 `processes`), and what is `abandoned`.
-`undo` reads and writes the records for `CORE/undo.sh`. `tally` counts any vote (`counting`, `irv`; `deciding`
+`undo` reads and writes the records for `CORE/undo.sh` (`reversal`: what was built on a change).
+`tally` counts any vote (`counting`, `irv`; `deciding`
 asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballotfiles`), told by `tallied`.
 `polls` are the votes that are no review, on papers of a `ranking`.
 `voted` shows votes that were held; `blame` says whose work a line is (`spots`, `accounts`). `report` is all

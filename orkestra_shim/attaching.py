@@ -20,6 +20,7 @@ from . import (
     files,
     keyring,
     keys,
+    onetask,
     resuming,
     roster,
     scripts,
@@ -72,7 +73,7 @@ class Attachment:
                 f"{name} is being worked on, by a run or by somebody who is attached to it",
                 f"wait for that, or take it away: orkestra task cancel {name}",
             )
-        status = board.decided(seen, name)
+        status = onetask.decided(seen, name)
         if status not in _OPEN:
             hint = f"orkestra undo {name} takes its change back" if status == "completed" else ""
             raise OrkestraError(EX_USAGE, f"{name} is {status}: there is nothing to do", hint)
@@ -108,7 +109,7 @@ class Attachment:
         return begun
 
     def _with_kept_work(self, head: str) -> Begun:
-        kept = board.kept_attempts(self.place.project, self.name)
+        kept = onetask.kept_attempts(self.place.project, self.name)
         if not kept:
             return Begun(head, self._tree_of(head), f"{self.place.project.branch} as it is")
         git, ref = self.place.git, f"refs/orkestra/attempts/{self.name}/{kept[-1]}"

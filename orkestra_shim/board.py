@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +20,6 @@ from orkestra_shim import (
     queue,
     records,
     repo,
-    tries,
 )
 from orkestra_shim.checkout import Checkout
 from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
@@ -245,24 +243,6 @@ def _blocked(document: queue.Document, rows: dict[str, dict[str, Any]]) -> None:
         rows[document.tasks[index].id]["blocked_by"] = document.tasks[root].id
 
 
-# --- one task -----------------------------------------------------------------------------------------------
-
-
-def task_details(board: Board, name: str) -> dict[str, Any]:
-    """Everything about one task: as written, where it stands, its outcomes, tries and kept work."""
-    row = row_of(board, name)
-    raw = board.document.tasks[board.document.positions[name]].raw
-    outcomes = [board.branch.outcomes[number] for number in sorted(board.branch.outcomes)]
-    mine = [outcome for outcome in outcomes if outcome.get("task") == name]
-    return {
-        **row,
-        "task": raw,
-        "outcomes": mine,
-        "kept": _kept(board.project, name),
-        "tries": tries.of_task(board.project.path, name),
-    }
-
-
 def row_of(board: Board, name: str) -> dict[str, Any]:
     """The row of one task. Raises OrkestraError 64 for an id that there is not."""
     if name in board.rows:
@@ -272,77 +252,6 @@ def row_of(board: Board, name: str) -> dict[str, Any]:
     near = difflib.get_close_matches(name, board.rows, n=3)
     hint = f"perhaps: {', '.join(near)}" if near else "orkestra task list shows them"
     raise OrkestraError(EX_USAGE, f"{board.project.name} has no task '{printable(name[:80])}'", hint)
-
-
-def asking(seen: Board, name: str) -> dict[str, Any]:
-    """The outcome by which a task waits for a person's vote, recorded or not. Raises 64 where it does not."""
-    row = row_of(seen, name)
-    outcome = seen.branch.by_task.get(name)
-    if row["status"] != "needs_human":
-        draft = _draft(seen, name)
-        outcome = draft if decided(seen, name) == "needs_human" else None
-    if outcome is None or outcome.get("asks") != "vote":
-        raise OrkestraError(EX_USAGE, f"{name} does not wait for a vote", f"see: orkestra task show {name}")
-    if row["outcome"] and row["outcome"] != outcome.get("id"):
-        why = f"{name} was decided in a pull request that is not merged"
-        raise OrkestraError(EX_USAGE, why, "merge that first, or: orkestra task retry")
-    return outcome
-
-
-def _draft(seen: Board, name: str) -> dict[str, Any] | None:
-    state = TaskState()
-    for event in journal.replay(seen.project.path / journal.FILE, about=name):
-        state.apply(event)
-    return state.draft
-
-
-def decided(seen: Board, name: str) -> str:
-    """The status of a task; what a run has decided and no record tells yet counts too."""
-    row, raw = row_of(seen, name), seen.document.tasks[seen.document.positions[name]].raw
-    if row["status"] == "pending":
-        state = TaskState()
-        for event in journal.replay(seen.project.path / journal.FILE, about=name):
-            state.apply(event)
-        if state.draft and not state.stale(raw):
-            return records.decided(raw, state.draft)[0]
-    return str(row["status"])
-
-
-def kept_attempts(found: Project, name: str) -> list[int]:
-    """The numbers of the attempts at a task whose work is kept."""
-    names = [kept["ref"].rsplit("/", 1)[-1] for kept in _kept(found, name)]
-    return sorted(int(number) for number in names if number.isdigit())
-
-
-def landing(session: Session, found: Project) -> set[str]:
-    """The tasks that a worker of this home's run is about to land."""
-    names = set()
-    for file in (session.home.runtime / found.id).glob("w*/now"):
-        try:
-            fields = file.read_text(encoding="utf-8", errors="replace").split("\t")
-        except OSError:
-            continue
-        if len(fields) > 3 and fields[3] == "land":
-            names.add(fields[0])
-    return names
-
-
-def let_land(session: Session, found: Project, names: Iterable[str]) -> None:
-    """Waits for landings of these tasks that are under way; later ones see what the queue says now."""
-    if landing(session, found) & set(names):
-        with files.locked(git_folder(found) / "orkestra" / "landing.lock"):
-            pass
-
-
-def _kept(found: Project, name: str) -> list[dict[str, str]]:
-    """Work that did not land: what refs/orkestra/attempts/TASK/ holds."""
-    form = "%(refname)%00%(objectname)%00%(committerdate:iso8601-strict)%00%(contents:subject)"
-    out = repo.text(found.path, "for-each-ref", f"--format={form}", f"refs/orkestra/attempts/{name}/")
-    kept = []
-    for line in out.splitlines():
-        ref, commit, date, subject = [*line.split("\0"), "", "", ""][:4]
-        kept.append({"ref": ref, "commit": commit, "date": date, "subject": subject})
-    return kept
 
 
 def vote(found: Project, name: str) -> dict[str, Any] | None:

@@ -21,7 +21,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from . import canonical, changes, files, journal, keys, project, queue, records, shares, tickets, wire
+from . import (
+    canonical,
+    changes,
+    files,
+    journal,
+    keys,
+    project,
+    queue,
+    records,
+    reversal,
+    shares,
+    tickets,
+    wire,
+)
 from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
 from .findings import Report
 from .landed import Landed
@@ -33,7 +46,6 @@ from .text import word
 from .work import Place
 
 _KEPT = (records.VOTES, records.OUTCOMES, str(queue.FILE), str(project.FILE))
-Outcome = dict[str, Any]
 
 
 class Undo:
@@ -57,7 +69,7 @@ class Undo:
         branch = records.read_branch(self.here.git, head)
         if settings.land == "pr":
             raise self._by_pull_request(branch, task, settings)
-        outcome = _wanted(branch, task, wanted)
+        outcome = reversal.wanted(branch, task, wanted)
         landed = Landed(
             self.here.git, head, {str(one["id"]): one for one in branch.outcomes.values()}, Report()
         )
@@ -83,7 +95,7 @@ class Undo:
             "after": after,
             "outcome": outcome,
             "remote": settings.remote,
-            "built_on": self._built_on(branch, landed, outcome, set(paths)),
+            "built_on": reversal.built_on(self.here, branch, landed, outcome, set(paths)),
         }
         files.write_plain(self.folder / "plan.json", json.dumps(self.plan))
         place = Place(self.folder, self.here.workspaces / "undo", self.here.project)
@@ -107,7 +119,7 @@ class Undo:
                 f"nothing of {task} has landed: {proposal_reason(state.proposal)}",
                 f"orkestra task cancel {task} gives it up",
             )
-        commit = _wanted(branch, task, "")["change"]["commit"]
+        commit = reversal.wanted(branch, task, "")["change"]["commit"]
         return OrkestraError(
             EX_USAGE,
             f"this project lands by pull requests: {settings.branch} changes where they are merged",
@@ -126,38 +138,6 @@ class Undo:
             f"the next run pushes it; by hand: {pull}git -C {folder} push {remote} {branch}"
         )
 
-    def _built_on(
-        self, branch: records.Branch, landed: Landed, outcome: Outcome, paths: set[str]
-    ) -> list[dict[str, Any]]:
-        """Tasks that depend on it and are completed, and later landings that touched the same files."""
-        found = [
-            {"task": name, "outcome": branch.by_task[name]["id"], "why": f"depends on {outcome['task']}"}
-            for name in self._dependents(outcome["task"])
-            if records.STATUS.get(branch.by_task.get(name, {}).get("decision", "")) == "completed"
-        ]
-        known = {one["outcome"] for one in found}
-        for name, touched in _later(branch, landed, outcome).items():
-            shared = sorted(touched & paths)
-            if shared and name not in known:
-                task = branch.outcomes[records.parse_id(name)[1]]["task"]
-                found.append({"task": task, "outcome": name, "why": f"changed {', '.join(shared[:5])} too"})
-        return found
-
-    def _dependents(self, task: str) -> list[str]:
-        """Ids of all that depend on a task, directly or not; none where the queue cannot be read."""
-        try:
-            data, name = self.here.checkout.read(queue.FILE)
-            document = queue.Document(data.decode("utf-8-sig"), name)
-        except (OrkestraError, UnicodeDecodeError):
-            return []
-        todo = [document.positions[task]] if task in document.positions else []
-        order: list[int] = []
-        for index in todo:  # grows while it is walked
-            after = [one for one in document.graph.dependents[index] or () if one not in order]
-            order += after
-            todo += after
-        return [document.tasks[index].id for index in sorted(set(order))]
-
     # --- a conflict ----------------------------------------------------------------------------------------
 
     def blocked(self, paths: Sequence[str]) -> str:
@@ -165,7 +145,7 @@ class Undo:
         git, outcome = self.here.git, self.plan["outcome"]
         branch = records.read_branch(git, self.plan["head"])
         landed = Landed(git, self.plan["head"], {}, Report())
-        later = _later(branch, landed, outcome)
+        later = reversal.later(branch, landed, outcome)
         lines = []
         for path in paths:
             by = sorted(name for name, touched in later.items() if path in touched)
@@ -255,52 +235,6 @@ class Undo:
         built = self.plan["built_on"]
         lines = [f"  {one['task']} ({one['outcome']}) {one['why']}" for one in built]
         return "\n".join(["built on it, and left as they are:", *lines]) if lines else ""
-
-
-def _wanted(branch: records.Branch, task: str, wanted: str) -> Outcome:
-    """The landed outcome that is meant. Raises 64 with what there is instead."""
-    mine = [one for _, one in sorted(branch.outcomes.items()) if one.get("task") == task]
-    by = {str(one.get("undoes")): str(one["id"]) for one in mine if one.get("decision") == "undone"}
-    landed = [one for one in mine if one.get("decision") == "landed"]
-    open_ones = [str(one["id"]) for one in landed if one["id"] not in by]
-    if wanted:
-        outcome = next((one for one in landed if one["id"] == wanted), None)
-        if outcome is None:
-            shown = ", ".join(open_ones) or "none"
-            raise OrkestraError(EX_USAGE, f"{wanted[:40]!r} is no landing of {task}", f"there are: {shown}")
-    elif not landed:
-        what = (
-            f"{mine[-1]['id']} is {mine[-1]['decision']}, without a change" if mine else "it has no outcome"
-        )
-        raise OrkestraError(EX_USAGE, f"nothing of {task[:80]} has landed: {what}", "orkestra task list")
-    else:
-        outcome = landed[-1]
-    if outcome["id"] in by:
-        more = f"an earlier landing: --outcome {open_ones[-1]}; " if open_ones else ""
-        raise OrkestraError(
-            EX_USAGE,
-            f"{task}: {outcome['id']} was undone already, by {by[outcome['id']]}",
-            f"{more}orkestra task retry {task} puts it to work again",
-        )
-    return outcome
-
-
-def _later(branch: records.Branch, landed: Landed, outcome: Outcome) -> dict[str, set[str]]:
-    """{id: paths} of the landings after an outcome, those that were undone left out."""
-    number = records.parse_id(outcome["id"])[1]
-    undone = {one.get("undoes") for one in branch.outcomes.values()}
-    commits: dict[str, str] = {}
-    for later, one in sorted(branch.outcomes.items()):
-        change = one.get("change")
-        if later > number and one.get("decision") == "landed" and isinstance(change, dict):
-            if one["id"] in undone:
-                continue
-            for commit in landed.commits_of(str(one["id"]), change):
-                commits[commit] = str(one["id"])
-    found: dict[str, set[str]] = {}
-    for commit, paths in changes.paths_of(landed.git, commits).items():
-        found.setdefault(commits[commit], set()).update(paths)
-    return found
 
 
 def _plain(text: object) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import board, files, journal, processes
+from . import files, journal, onetask, processes
 from .errors import EX_FAILED, EX_WITHHELD, OrkestraError
 from .hands import Hands, is_in_hand
 from .leftover import OBJECT, Leftover, given
@@ -106,7 +106,7 @@ def next_try(place: Place, task: str) -> int:
     """The first number that no attempt at the task has."""
     found = journal.replay(place.project.path / journal.FILE, about=task)
     tries = [number for event in found if isinstance(number := event.get("try"), int)]
-    return max([0, *tries, *board.kept_attempts(place.project, task)]) + 1
+    return max([0, *tries, *onetask.kept_attempts(place.project, task)]) + 1
 
 
 def worker_folders(workspaces: Path) -> list[Path]:

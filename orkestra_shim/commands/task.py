@@ -114,10 +114,10 @@ def task_list(wanted: str | None, as_json: bool, states: tuple[str, ...]) -> Non
 @as_json
 def show(name: str, wanted: str | None, as_json: bool) -> None:
     """Show one task: what is wanted, what happened, what was kept."""
-    from orkestra_shim import board
+    from orkestra_shim import board, onetask
 
     now = session()
-    details = board.task_details(board.read(now, now.find(wanted)), name)
+    details = onetask.everything(board.read(now, now.find(wanted)), name)
     if as_json:
         say_json(details)
         return
@@ -264,18 +264,18 @@ def import_(
 )
 def retry(name: str, wanted: str | None, note: str, agent: str, attempt: int | None) -> None:
     """Put a task that failed, waits for a person or was cancelled back to work."""
-    from orkestra_shim import board, editing
+    from orkestra_shim import board, editing, onetask
 
     now = session()
     found = now.find(wanted)
     seen = board.read(now, found)
     row = board.row_of(seen, name)
-    if board.decided(seen, name) not in ("failed", "needs_human", "cancelled", "completed"):
+    if onetask.decided(seen, name) not in ("failed", "needs_human", "cancelled", "completed"):
         hint = "orkestra task cancel takes it from its worker" if row["state"] == "in_progress" else ""
         raise OrkestraError(EX_USAGE, f"{name} is {row['state']}: there is nothing to do again", hint)
     if agent:
         _need_agent(now, agent)
-    if attempt and attempt not in (kept := board.kept_attempts(found, name)):
+    if attempt and attempt not in (kept := onetask.kept_attempts(found, name)):
         shown = ", ".join(map(str, kept)) or "none"
         raise OrkestraError(EX_USAGE, f"attempt {attempt} at {name} is not kept", f"kept are: {shown}")
     outcome = seen.branch.by_task.get(name)
@@ -342,18 +342,18 @@ def _edit_by_hand(found: Project, raw: dict[str, Any]) -> bool:
 @click.option("--why", default="", help="A reason, for whoever looks at it later.")
 def cancel(names: tuple[str, ...], wanted: str | None, why: str) -> None:
     """Give tasks up. One that is being worked on is stopped, and what was done is kept."""
-    from orkestra_shim import board, editing
+    from orkestra_shim import board, editing, onetask
 
     now = session()
     found = now.find(wanted)
     seen = board.read(now, found)
     for name in names:
-        if board.decided(seen, name) == "completed":
+        if onetask.decided(seen, name) == "completed":
             raise OrkestraError(
                 EX_USAGE, f"{name} is completed", f"orkestra undo {name} takes its change back"
             )
     editing.cancel(found, names, why)
-    board.let_land(now, found, names)
+    onetask.let_land(now, found, names)
     after = board.read(now, found)
     for name in names:
         if after.rows[name]["status"] == "completed":

@@ -122,7 +122,7 @@ def cast(task: str, choice: str, reason: str, wanted: str | None) -> None:
     Its check and its gates are run again; with `approve` it lands, with `reject` the task has failed. Your
     name and address are Git's. The record says what you overruled.
     """
-    from orkestra_shim import board, changes, editing, journal, repo
+    from orkestra_shim import board, changes, editing, journal, onetask, repo
     from orkestra_shim.errors import EX_USAGE, OrkestraError
     from orkestra_shim.plumbing import DIFF, Git
     from orkestra_shim.text import clean, printable
@@ -130,7 +130,7 @@ def cast(task: str, choice: str, reason: str, wanted: str | None) -> None:
     now = session()
     found = now.find(wanted)
     seen = board.read(now, found)
-    outcome = board.asking(seen, task)
+    outcome = onetask.asking(seen, task)
     reason = clean(reason).strip()
     if not reason or len(reason) > 4000:
         raise OrkestraError(EX_USAGE, "a reason has 1 to 4000 characters")
