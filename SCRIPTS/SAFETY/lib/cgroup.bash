@@ -3,13 +3,15 @@
 # whatever it does to its session, its parents or its environment.
 #
 # A group is a folder below the group that we are in (or, in a v2 tree, beside it), where we may make one and where the
-# controller is at work; nothing else of the machine's groups is changed. It is called orkestra-HOST-PID after the process
-# that made it: a group whose maker is dead is nobody's, and so is all that is in it.
+# controller is at work; nothing else of the machine's groups is changed. It is called orkestra-HOST-NAMESPACE-PID after
+# the process that made it, and the PID namespace in which that is its number: a group whose maker is dead is nobody's, and
+# so is all that is in it. Of makers in other namespaces (containers that share the folder) nobody can tell here.
 #
 # Called from EXIT traps, where a bare `return` would give the status with which the script ends.
 
-CGROUP_PIDS=''   # the folder whose pids.max bounds processes; empty: there is none here
-CGROUP_MEMORY='' # the same for memory; in a v2 tree the same folder
+CGROUP_PIDS=''      # the folder whose pids.max bounds processes; empty: there is none here
+CGROUP_MEMORY=''    # the same for memory; in a v2 tree the same folder
+CGROUP_NAMESPACE='' # the number of our PID namespace, once it was looked up
 
 # cgroup::make PROCESSES MEMORY: makes what is needed for these limits (a number; bytes; 0 is none).
 cgroup::make() {
@@ -40,7 +42,8 @@ cgroup::_add() {
 }
 
 cgroup::_name() {
-  printf -v "$1" 'orkestra-%s-%s' "${HOSTNAME//[^A-Za-z0-9]/_}" "$$"
+  [[ -n $CGROUP_NAMESPACE ]] || CGROUP_NAMESPACE=$(readlink /proc/self/ns/pid)
+  printf -v "$1" 'orkestra-%s-%s-%s' "${HOSTNAME//[^A-Za-z0-9]/_}" "${CGROUP_NAMESPACE//[^0-9]/}" "$$"
 }
 
 # cgroup::limit PROCESSES MEMORY: sets the limits of the groups there are.

@@ -343,3 +343,21 @@ missing +memory: ORKESTRA_MEMORY_LIMIT=512 cannot hold'
   [[ -n $groups && ! -d $groups ]]
   [[ -z $(cat "/proc/$(<"$W/tree/pid")/cmdline" 2>/dev/null) ]]
 }
+
+@test "a group of another PID namespace is left alone, whose maker nobody here can look up" {
+  need_groups pids
+  need_root
+  local maker group here=$PLACE/here
+  mkfifo "$PLACE/end"
+  bash -c 'source "$1/CORE/lib/boot.bash"; use SAFETY/cgroup
+    cgroup::make 100 0; echo "$CGROUP_PIDS" >"$2"; read -r _ <"$3"; cgroup::remove' make "$SCRIPTS" "$here" "$PLACE/end" 3>&- &
+  maker=$!
+  group=$(wait_for_line "$here" ^/)
+  # The other one has the same name for its host, and no process of this number.
+  unshare --pid --fork --mount-proc bash -c 'test ! -e "/proc/$2"; source "$1/CORE/lib/boot.bash"; use SAFETY/cgroup
+    cgroup::sweep' sweep "$SCRIPTS" "$maker"
+  [[ -d $group ]]
+  latch_open "$PLACE/end"
+  wait "$maker"
+  [[ ! -d $group ]]
+}
