@@ -75,7 +75,10 @@ def add(title: str, wanted: str | None, name: str | None, **values: Any) -> None
 
     given = _given({"title": title, **values})
     usual = {"depends_on": [], "priority": "medium", "agent": "shell" if given.get("command") else "auto"}
-    found = session().find(wanted)
+    now = session()
+    found = now.find(wanted)
+    if "agent" in given:
+        _need_agent(now, given["agent"])
     made = editing.add(found, {"id": name, **usual, **given, "status": "pending"})
     say(f"added {made} to {found.name}")
 

@@ -142,6 +142,8 @@ def test_tasks_are_added_whole_or_not_at_all(place: Path, capsys: Capture) -> No
         ["task", "add", "x", "--allow-path", "/etc/**"],
         ["task", "add", "two\nlines"],
         ["task", "add", "x", "--agent", "shell"],
+        ["task", "add", "x", "--agent", "shel"],
+        ["task", "add", "x", "--agent", "claude@nobody"],
         ["task", "accept", "a"],
         ["task", "retry", "a"],
         ["task", "show", "none"],
@@ -150,6 +152,9 @@ def test_tasks_are_added_whole_or_not_at_all(place: Path, capsys: Capture) -> No
         capsys.readouterr()
         assert main(arguments) == 64, arguments
         assert path.read_bytes() == before
+    main(["task", "add", "x", "--agent", "shel"])
+    said = capsys.readouterr().err
+    assert "there is no agent 'shel'" in said and "there are: auto, " in said and "codex" in said
     (_, task) = json.loads(before)["tasks"]
     assert task["agent"] == "shell" and task["depends_on"] == ["first-task"] and task["status"] == "pending"
     assert main(["task", "accept", "first-task"]) == 0
