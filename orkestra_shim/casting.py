@@ -70,7 +70,7 @@ def overruled(vote: Vote, choice: str, others: Iterable[Vote]) -> dict[str, Any]
             {"vote": other["id"], "member": ballot["member"], "choice": ballot["choice"]}
             for other in earlier
             for ballot in other["ballots"]
-            if ballot["choice"] in against
+            if ballot["choice"] in against and "from" not in ballot
         ],
     }
 

@@ -86,6 +86,12 @@ def _decided(counted: str) -> dict[str, Any]:
     return result
 
 
+def is_decided(vote: dict[str, Any]) -> bool:
+    """Whether those who were there decided over the change, and not that others were missing."""
+    against = [ballot for ballot in vote["ballots"] if ballot["choice"] in ("revise", "reject")]
+    return vote["decision"] == "approve" or (vote["decision"] in ("revise", "reject") and bool(against))
+
+
 def recount(vote: dict[str, Any]) -> dict[str, Any]:
     """What the ballots of a record give, whatever the record says that they do."""
     return decide({key: value for key, value in vote.items() if key not in DERIVED})

@@ -50,7 +50,7 @@ class Electors:
     def _member(self, agent: Agent) -> dict[str, Any]:
         told = {"member": agent.name, "family": agent.family, "kind": agent.kind}
         told |= {"model": agent.model} if agent.model else {}
-        return {**told, "limited": True} if self.run.agents.rests(agent.name) else told
+        return {**told, "limited": True} if self.run.resting.rests(agent.name) else told
 
     def author(self, work: Work) -> dict[str, str]:
         """Whose work is judged, as a vote's record names it."""

@@ -63,6 +63,8 @@ def by_member(votes: Iterable[Record], outcomes: Iterable[Record]) -> dict[str, 
         with records.reading(str(vote.get("id"))):
             held = landed.get((vote["task"], vote["subject"]["patch_id"]))
             for ballot in vote["ballots"]:
+                if "from" in ballot:  # it is counted where it was cast
+                    continue
                 _count(found.setdefault(ballot["member"], Reviewer()), ballot["choice"], held)
             for entry in vote["absent"]:
                 found.setdefault(entry["member"], Reviewer()).absent += 1

@@ -110,6 +110,27 @@ def _overruled(vote: Vote, votes: Mapping[str, Vote]) -> Iterator[str]:
         yield "what it overrules is not what stood against it"
 
 
+def _stands(vote: Vote, votes: Mapping[str, Vote]) -> Iterator[str]:
+    """A ballot from an earlier vote was cast there, on the same patch."""
+    for ballot in vote["ballots"]:
+        if "from" not in ballot:
+            continue
+        other = votes.get(str(ballot["from"]))
+        cast = {key: value for key, value in ballot.items() if key != "from"}
+        if (
+            other is None
+            or other["task"] != vote["task"]
+            or other["subject"]["patch_id"] != vote["subject"]["patch_id"]
+            or cast not in other["ballots"]
+        ):
+            yield f"the ballot of {ballot['member']} was not cast in {ballot['from']}"
+
+
+def _review(vote: Vote, votes: Mapping[str, Vote]) -> Iterator[str]:
+    yield from _overruled(vote, votes)
+    yield from _stands(vote, votes)
+
+
 KINDS: dict[str, Kind] = {
-    "review": Kind(committee.recount, committee.DERIVED, _choice, _approved, _overruled),
+    "review": Kind(committee.recount, committee.DERIVED, _choice, _approved, _review),
 }

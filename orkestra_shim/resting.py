@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -35,6 +36,18 @@ class Resting:
 
     # --- reviews -------------------------------------------------------------------------------------------
 
+    def rests(self, reviewer: str) -> float:
+        """Seconds until it may be asked for a ballot; without end for one that a person has paused."""
+        paused = reviewer in self.run.pauses.now.agents
+        return math.inf if paused else self.run.agents.rests(reviewer)
+
+    def why(self, reviewer: str) -> str:
+        """Why it may not be asked for a ballot now; '' when it may."""
+        if reviewer in self.run.pauses.now.agents:
+            return f"{reviewer} is paused"
+        limit = self.run.agents.limited(reviewer)
+        return words(limit) if limit else ""
+
     def put_off(self, task: Task) -> None:
         """Its change waits for reviewers, as its state says: no agent gets it meanwhile."""
         self._reviews.add(task.id)
@@ -53,7 +66,7 @@ class Resting:
 
     def _rests(self, state: TaskState) -> float:
         """Seconds until so many of its reviewers as are missing may be asked."""
-        rests = sorted(self.run.agents.rests(name) for name in state.reviewers)
+        rests = sorted(map(self.rests, state.reviewers))
         return rests[min(state.missing, len(rests)) - 1]
 
     def reviewable(self) -> tuple[Task, str] | None:
@@ -72,7 +85,7 @@ class Resting:
         for heap in list(run.queue.heaps):
             if run.queue.first(heap) is not None:
                 times += [run.agents.rests(name) for name in self._able(heap)]
-        return min(times, default=None)
+        return min((time for time in times if time < math.inf), default=None)
 
     def _able(self, heap: str) -> list[str]:
         """Who could do the tasks of a heap if it were not limited."""
@@ -99,6 +112,14 @@ class Resting:
         return [
             f"{_words(limit, reviews)} (next_run_at {at(limit.until)})"
             for limit, reviews in self.limits().items()
+        ]
+
+    def paused(self) -> list[str]:
+        """A line for each change whose review waits for a reviewer that a person has paused."""
+        return [
+            f"{task.id} waits for its review: {', '.join(names)} paused"
+            for task, state in self.waiting()
+            if (names := [name for name in state.reviewers if name in self.run.pauses.now.agents])
         ]
 
     def told(self) -> str:

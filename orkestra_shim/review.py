@@ -16,7 +16,6 @@ from .endings import Endings
 from .errors import EX_INTERNAL, EX_LIMITED, EX_LOGIN, OrkestraError
 from .evidence import Result
 from .excerpt import Excerpt
-from .resting import words
 from .run import Run
 from .work import Reply, Work
 
@@ -52,11 +51,14 @@ class Review:
         if chosen["waiting"]:
             return self._waits(work, chosen["waiting"])
         work.vote = vote = self._opened(work, chosen)
-        work.cast, work.absent, work.second = [], [], ""
+        work.cast = votes.given(self.run, work.task.id, patch_id, vote["electorate"])
+        work.absent, work.second = [], ""
         self.programs_alone = all(entry["kind"] == "program" for entry in vote["electorate"])
         self.run.event("vote-opened", work.task.id, work.number, vote=vote["id"])
         folder = files.make_below(work.folder, votes.FOLDER, vote["id"])
-        self._call(work, folder, vote["electorate"], diff)
+        heard = [ballot["member"] for ballot in work.cast]
+        entries = [entry for entry in vote["electorate"] if entry["member"] not in heard]
+        self._call(work, folder, entries, diff)
         return "vote", vote["id"], str(folder)
 
     def _by_person(self, work: Work) -> Reply:
@@ -87,11 +89,9 @@ class Review:
 
     def _call(self, work: Work, folder: Path, entries: list[dict[str, Any]], diff: bytes) -> None:
         """These members are asked next; those that rest are absent."""
-        resting = {one["member"]: self.run.agents.limited(one["member"]) for one in entries}
-        work.absent += [
-            {"member": name, "why": words(limit)} for name, limit in resting.items() if limit is not None
-        ]
-        run, asked = self.run, [entry for entry in entries if resting[entry["member"]] is None]
+        resting = {one["member"]: self.run.resting.why(one["member"]) for one in entries}
+        work.absent += [{"member": name, "why": why} for name, why in resting.items() if why]
+        run, asked = self.run, [entry for entry in entries if not resting[entry["member"]]]
         work.asked = [entry["member"] for entry in asked]
         if judging := [entry["member"] for entry in asked if is_agent(entry)]:
             run.event("asked", work.task.id, work.number, members=judging)
@@ -155,8 +155,8 @@ class Review:
             decision=vote["decision"],
             patch_id=vote["subject"]["patch_id"],
         )
-        resting = [one["member"] for one in vote["absent"] if run.agents.rests(one["member"])]
-        if resting and not _is_decided(vote):
+        resting = [one["member"] for one in vote["absent"] if run.resting.rests(one["member"])]
+        if resting and not committee.is_decided(vote):
             missing = max(1, vote["quorum"] - vote["tally"]["present"])
             return self._waits(work, {"for": resting, "missing": min(missing, len(resting))})
         return self._follow(work, vote)
@@ -164,8 +164,8 @@ class Review:
     def _waits(self, work: Work, waiting: dict[str, Any]) -> Reply:
         """Nobody decides over the change before somebody of these may be asked; the worker keeps it."""
         work.waiting = waiting
-        limits = [limit for name in waiting["for"] if (limit := self.run.agents.limited(name))]
-        return "waits", f"for its review: {'; '.join(map(words, limits)) or 'its reviewers are limited'}"
+        whys = [why for name in waiting["for"] if (why := self.run.resting.why(name))]
+        return "waits", f"for its review: {'; '.join(whys) or 'its reviewers are limited'}"
 
     def put_off(self, work: Work, commit: str) -> Reply:
         """The change is kept as this commit until its reviewers may be asked. Not an attempt."""
@@ -213,9 +213,3 @@ class Review:
         work.evidence, work.gates, work.subject = [], [], {}
         tickets.for_task(run, work)
         return "revise", str(number), run.agents.get(work.agent).revises
-
-
-def _is_decided(vote: dict[str, Any]) -> bool:
-    """Whether those who were there decided over the change, and not that others were missing."""
-    against = [ballot for ballot in vote["ballots"] if ballot["choice"] in ("revise", "reject")]
-    return vote["decision"] == "approve" or (vote["decision"] in ("revise", "reject") and bool(against))

@@ -89,6 +89,7 @@ def _some(names: list[str]) -> str:
 def _left(run: Run) -> list[str]:
     """What a person had wanted to be left: paused, or after the time of --until."""
     lines = [f"paused: {run.pauses.now.words()} (orkestra resume)"] if run.pauses.now else []
+    lines += [] if run.pauses.now.everything else run.resting.paused()
     if run.until and not run.until.left() and (left := run.queue.unfinished()):
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(run.until.epoch))
         lines.append(f"the time is up ({when}): {left} task{'s' * (left > 1)} left")

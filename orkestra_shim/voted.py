@@ -171,7 +171,8 @@ def _voters(vote: Record) -> Iterator[str]:
     known = {entry["member"]: entry for entry in vote["electorate"]}
     for ballot in vote["ballots"]:
         sure = "" if ballot["confidence"] == 100 else f", {ballot['confidence']} % sure"
-        yield printable(f"  {member(known.get(ballot['member'], ballot))}: {ballot['choice']}{sure}")
+        cast = f" (cast in {ballot['from']})" if "from" in ballot else ""
+        yield printable(f"  {member(known.get(ballot['member'], ballot))}: {ballot['choice']}{sure}{cast}")
         if ballot["reason"]:
             yield from quoted(ballot["reason"], "      ")
     for entry in vote["absent"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import canonical, files
+from . import canonical, committee, files
 
 if TYPE_CHECKING:
     from .run import Run
@@ -49,3 +49,16 @@ def standing(run: Run, task: str, patch_id: str) -> str:
         if closed["decision"] == "approve" and closed["patch_id"] == patch_id and load(run, task, closed):
             return str(closed["vote"])
     return ""
+
+
+def given(run: Run, task: str, patch_id: str, electorate: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Ballots on exactly this patch that stand, of these members: the last vote on it waited for others.
+
+    Each says in `from` in which vote it was cast. Programs are asked again: it costs nothing.
+    """
+    last = next(reversed(run.state(task).votes), None)
+    vote = load(run, task, last) if last and last["patch_id"] == patch_id else None
+    if vote is None or committee.is_decided(vote):
+        return []
+    members = {one["member"] for one in electorate if one["kind"] != "program"}
+    return [{"from": vote["id"], **ballot} for ballot in vote["ballots"] if ballot["member"] in members]

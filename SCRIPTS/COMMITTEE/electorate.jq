@@ -1,7 +1,7 @@
 # Who reviews a change, by the table of the committee's rules.
 #
 # Input:  {"author": {"member", "family", "model"}, "reviewers": "auto" or [names],
-#          "agents": [{"member", "family", "kind", "model", "limited": true while it rests}]   those that can give a ballot,
+#          "agents": [{"member", "family", "kind", "model", "limited": true while it rests or is paused}]   those that can give a ballot,
 #          "programs": [names of the built-in program reviewers],
 #          "changed_lines": n, "marked": bool}
 # Output: {"electorate": [{"member", "kind", "family"}], "recused": [names], "quorum": n, "weights": {name: 1000},

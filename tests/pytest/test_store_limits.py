@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from orkestra_shim import cooldowns
+from orkestra_shim import canonical, cooldowns, judging, pauses, records
 from orkestra_shim.verify import verify
 from store_client import Client, Project, Store, Worker, finish, git
 
@@ -539,4 +539,124 @@ def test_a_reviewer_that_is_logged_out_is_stood_in_for_and_not_asked_again(revie
     worker.land()
     worker.claim()
     assert asked(done(worker, {"b.txt": b"x\n"})) == ["three"]
+    store.kill()
+
+
+# --- ballots that stand, and reviewers that a person has paused ---------------------------------------------
+
+
+def named(reviewed: Project) -> Store:
+    """A run in which `two`, `three` and `four` are the reviewers; one task."""
+    among(reviewed, "one", "two", "three", "four", reviewers=["two", "three", "four", "lint"])
+    reviewed.write_queue([task("a")])
+    return reviewed.start()
+
+
+def test_ballots_stand_while_a_vote_waits_for_the_others(reviewed: Project) -> None:
+    store = named(reviewed)
+    worker = Worker(store)
+    worker.claim()
+    opened = done(worker)
+    said = ballots(worker, opened, two="approve", three=2, four=2, lint="approve")
+    assert said[:2] == ["ok", "waits"]
+    put_off(worker)
+    first = Worker.__new__(Worker)
+    first.__dict__ = dict(worker.__dict__)
+    worker.client.send("claim")
+    assert answered(worker.client, PATIENCE) and worker.client.receive()[2:4] == ["a", "2"]
+    worker.number = "2"
+    opened = resumed(worker, first)
+    assert asked(opened) == ["three", "four", "lint"]
+    assert ballots(worker, opened, three="reject", four="approve", lint="approve") == ["ok", "approve"]
+    worker.land()
+    early, late = votes(reviewed)
+    [cast] = [ballot for ballot in early["ballots"] if ballot["member"] == "two"]
+    assert late["ballots"][0] == {**cast, "from": early["id"]} and late["tally"]["present"] == 3
+    assert judging.by_member([early, late], [])["two"].approve == 1
+    assert sound(reviewed)
+    forged = json.loads((reviewed.path / records.path_of(late["id"])).read_text())
+    forged["ballots"][0]["reason"] = "something else"
+    (reviewed.path / records.path_of(late["id"])).write_bytes(canonical.pretty(forged))
+    git(reviewed.path, "commit", "-qam", "forged")
+    told = " ".join(what for _, what in verify(reviewed.path, "main").findings)
+    assert f"the ballot of two was not cast in {early['id']}" in told
+    store.kill()
+
+
+def test_ballots_on_another_patch_do_not_stand(reviewed: Project) -> None:
+    store = named(reviewed)
+    worker = Worker(store)
+    worker.claim()
+    opened = done(worker)
+    assert ballots(worker, opened, two="approve", three=2, four=2, lint="approve")[1] == "waits"
+    put_off(worker)
+    worker.client.send("claim")
+    assert answered(worker.client, PATIENCE) and worker.client.receive()[2:4] == ["a", "2"]
+    worker.number = "2"
+    worker.change({"a.txt": b"three\n"})
+    assert asked(again(worker)) == ["two", "three", "four", "lint"]
+    store.kill()
+
+
+def pause(project: Project, name: str, *, on: bool = True) -> None:
+    change = pauses.Pauses.pause if on else pauses.Pauses.resume
+    pauses.change(project.path / ".git", lambda old: change(old, agent=name))
+
+
+def heard(project: Project, words: str) -> None:
+    """Once the run has taken it in."""
+    log, end = project.folder / "LOGS" / "orchestrator.log", time.monotonic() + PATIENCE
+    while not log.exists() or words not in log.read_text("utf-8"):
+        assert time.monotonic() < end, words
+        time.sleep(0.05)
+
+
+def test_a_paused_agent_is_not_asked_for_a_ballot_and_another_one_takes_its_seat(reviewed: Project) -> None:
+    pause(reviewed, "two")
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    assert asked(done(worker)) == ["three"]
+    store.kill()
+
+
+def test_what_only_paused_agents_could_review_waits_until_they_are_resumed(reviewed: Project) -> None:
+    among(reviewed, "one", "two")
+    reviewed.write_queue([task("a")])
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    pause(reviewed, "two")  # while the run goes on
+    heard(reviewed, "paused: the agent two")
+    told = done(worker)
+    assert told == ["ok", "waits", "for its review: two is paused"]
+    put_off(worker)
+    assert worker.claim()[1] == "stop"
+    code, text = store.control.ask("summary")[1:]
+    assert code == "0" and "paused: the agent two (orkestra resume)" in text
+    assert "a waits for its review: two paused" in text
+    store.end()
+    store = reviewed.start()
+    later = Worker(store)
+    later.client.send("claim")
+    assert answered(later.client, PATIENCE) and later.client.receive()[1] == "stop"
+    store.end()
+    pause(reviewed, "two", on=False)
+    store = reviewed.start()
+    later = Worker(store)
+    assert later.claim()[2:6] == ["a", "2", "one", "resume"]
+    later.number = "2"
+    assert asked(resumed(later, worker)) == ["two"]
+    store.kill()
+
+
+def test_an_agent_paused_while_a_vote_goes_on_does_not_stand_in(reviewed: Project) -> None:
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    opened = done(worker)
+    assert asked(opened) == ["two"]
+    pause(reviewed, "three")
+    heard(reviewed, "paused: the agent three")
+    assert ballots(worker, opened, two=LATER)[:2] == ["ok", "waits"]
     store.kill()
