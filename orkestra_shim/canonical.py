@@ -64,12 +64,15 @@ def _is_sound(value: Json) -> bool:
     return True
 
 
-def canonical(value: Json) -> bytes:
-    """RFC 8785 bytes of value. Raises OrkestraError 65 on floats and on what is not JSON."""
-    if _is_sound(value):
+def canonical(value: Json, sound: bool = False) -> bytes:
+    """RFC 8785 bytes of value. Raises OrkestraError 65 on floats and on what is not JSON.
+
+    `sound`: it is known to hold nothing of that kind, since it has been written before.
+    """
+    if sound or _is_sound(value):
         text = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         # Below the surrogates the order of code points is that of UTF-16 code units.
-        if max(text) < "\ud800":
+        if text.isascii() or max(text) < "\ud800":
             return text.encode()
     ordered = _ordered(value, "record")
     return json.dumps(ordered, ensure_ascii=False, separators=(",", ":")).encode()
@@ -100,10 +103,10 @@ def _indented(value: Json, line: str) -> str:
     return str(value) if type(value) is int else _EMPTY[repr(value)]
 
 
-def digest(record: dict[str, Json]) -> str:
-    """SHA-256 of a record without its own "sha256", under the prefix of its format."""
+def digest(record: dict[str, Json], sound: bool = False) -> str:
+    """SHA-256 of a record without its own "sha256", under the prefix of its format; `sound` as above."""
     body = {key: value for key, value in record.items() if key != "sha256"}
-    return sha256(f"{record['format']}\n".encode() + canonical(body))
+    return sha256(f"{record['format']}\n".encode() + canonical(body, sound))
 
 
 def sha256(data: bytes) -> str:

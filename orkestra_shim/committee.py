@@ -6,7 +6,6 @@ Who votes and what the ballots decide are .jq programs (SCRIPTS/COMMITTEE), so t
 
 from __future__ import annotations
 
-import copy
 import functools
 import json
 import secrets
@@ -76,14 +75,14 @@ def decide(vote: dict[str, Any]) -> dict[str, Any]:
     with records.reading(str(vote.get("id"))):
         counted["ballots"] = [{"member": one["member"], "choice": one["choice"]} for one in vote["ballots"]]
         counted["gates"] = [{"marked": one.get("marked")} for one in vote.get("gates") or []]
-    return copy.deepcopy(_decided(json.dumps(counted, sort_keys=True)))
+    result: dict[str, Any] = json.loads(_decided(json.dumps(counted, sort_keys=True)))
+    return result
 
 
 @functools.lru_cache(maxsize=256)
-def _decided(counted: str) -> dict[str, Any]:
-    """Most votes of a project are one like the other."""
-    result: dict[str, Any] = jq.run(_program("review.jq"), json.loads(counted))
-    return result
+def _decided(counted: str) -> str:
+    """As JSON: most votes of a project are one like the other."""
+    return json.dumps(jq.run(_program("review.jq"), json.loads(counted)))
 
 
 def is_decided(vote: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -41,6 +42,7 @@ def path_of(name: str) -> str:
     return f"{folder}/{name}.json"
 
 
+@functools.lru_cache(maxsize=65536)
 def parse_id(name: str) -> tuple[str, int]:
     """(kind, number). ValueError when name is no record id."""
     found = _ID.match(name)

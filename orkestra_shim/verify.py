@@ -7,12 +7,11 @@ the checks.
 
 from __future__ import annotations
 
-import os
-import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from . import canonical, changes, kinds, records, repo
+from . import canonical, kinds, records, repo, witnesses
 from .errors import EX_DATA, OrkestraError
 from .findings import Report
 from .landed import Landed
@@ -23,13 +22,16 @@ def verify(repo_path: Path, branch: str, since: str | None = None) -> Report:
     """Check every record on a branch of a project. Raises 65 for a project or commit that there is not."""
     git = Git(repo.common_dir(repo_path))
     head = records.head(git, branch, whole=True)
-    check = _Check(git, head)
-    check.records()
-    check.landings()
-    check.history_edits()
-    check.checkout(repo_path, branch)
+    with ThreadPoolExecutor(1) as beside:  # Git reads the history meanwhile
+        history = beside.submit(witnesses.history, git, head)
+        check = _Check(git, head)
+        check.records()
+        check.landings()
+        found = check.report.findings
+        found += history.result()
+    found += witnesses.checkout(git, repo_path, branch, check.blobs)
     if since is not None:
-        check.since(since)
+        found += witnesses.pinned(git, head, check.tree, since)
     return check.report
 
 
@@ -48,6 +50,7 @@ class _Check:
         self.votes: dict[str, dict[str, Any]] = {}
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.undone: dict[str, str] = {}  # by which outcome
+        self.digests: dict[str, str] = {}  # of what can be hashed at all
 
     def guarded(self, record: str, step: Any, *args: Any) -> None:
         """A record whose fields are not what they should be is a finding, never a traceback."""
@@ -76,11 +79,12 @@ class _Check:
                 (self.votes if kind == "vote" else self.outcomes)[name] = self._load(path)
             except OrkestraError as error:
                 broken[name] = [error.message]
-            if name in broken or path not in self.tree:
-                continue
-            broken[name] = self._form(path, (self.votes if kind == "vote" else self.outcomes)[name])
         self.report.counts = {"outcomes": len(self.outcomes), "votes": len(self.votes)}
-        self.landed = Landed(self.git, self.head, self.outcomes, self.report)
+        with ThreadPoolExecutor(1) as beside:
+            landed = beside.submit(Landed, self.git, self.head, self.outcomes, self.report)
+            for record in (*self.outcomes.values(), *self.votes.values()):
+                broken[record["id"]] = self._form(records.path_of(record["id"]), record)
+            self.landed = landed.result()
         self._walk(broken)
 
     def _load(self, path: str) -> dict[str, Any]:
@@ -93,8 +97,9 @@ class _Check:
         try:
             if canonical.pretty(record) != self.blobs[path]:
                 problems.append(f"{path}: its bytes are not the one form that a record has")
-            if record["format"].startswith("orkestra.outcome/") and record.get("sha256") != canonical.digest(
-                record
+            self.digests[record["id"]] = canonical.digest(record, sound=True)
+            if record["format"].startswith("orkestra.outcome/") and (
+                record.get("sha256") != self.digests[record["id"]]
             ):
                 problems.append(f"{path}: its own hash does not fit its content")
         except OrkestraError as error:
@@ -200,7 +205,7 @@ class _Check:
             if vote_id in named:
                 self.find(vote_id, f"two outcomes name it: {named[vote_id]} and {name}")
             named[vote_id] = name
-            if entry["sha256"] != canonical.digest(vote):
+            if entry["sha256"] != self.digests.get(vote_id):
                 # An outcome that does not hold by itself is no witness against its votes.
                 words = (vote_id, f"its hash is not the one in {name}")
                 self.find(*(words if sound else (name, f"the hash it gives of {vote_id} is not that vote's")))
@@ -286,54 +291,3 @@ class _Check:
         for name, commits in sorted(self.landed.history.by_outcome.items()):
             if len(name) < 40 and records.path_of(name) not in self.tree:
                 self.find(name, f"commit {commits[-1][:12]} says that it landed by it, and it is not there")
-
-    def history_edits(self) -> None:
-        for commit, letter, path in changes.edited(self.git, self.head, records.VOTES, records.OUTCOMES):
-            if records.is_record(path):
-                done = {"D": "deleted", "T": "replaced"}.get(letter, "edited")
-                self.find(path.rsplit("/", 1)[-1][:-5], f"{path} was {done} by commit {commit[:12]}")
-
-    def checkout(self, place: Path, branch: str) -> None:
-        """The files in the checkout are the branch's own bytes, where it is on that branch."""
-        code, out, _ = self.git.attempt("symbolic-ref", "--quiet", "HEAD")
-        if not (place / ".git").exists() or code != 0 or out.decode().strip() != f"refs/heads/{branch}":
-            return
-        for path in self.tree:
-            if records.is_record(path):
-                problem = _differs(place / path, self.blobs[path])
-                if problem:
-                    self.find(path.rsplit("/", 1)[-1][:-5], f"{path} {problem}")
-        for folder in (records.VOTES, records.OUTCOMES):
-            for parent, _, names in os.walk(place / folder):
-                for file in sorted(names):
-                    path = str((Path(parent) / file).relative_to(place))
-                    if records.is_record(path) and path not in self.tree:
-                        self.find(file[:-5], f"{path} stands in the checkout, but not on the branch")
-
-    def since(self, commit: str) -> None:
-        """Every record that stood at a pinned commit stands unchanged now."""
-        pinned = self.git.commit(commit)
-        if pinned is None:
-            raise OrkestraError(
-                EX_DATA,
-                f"there is no commit {commit[:80]!r} here",
-                "fetch it, or name the head that was pinned",
-            )
-        code, _, _ = self.git.attempt("merge-base", "--is-ancestor", pinned, self.head)
-        if code != 0:
-            self.find(commit, "the pinned commit is not in the branch's history: the history was rewritten")
-        for path, entry in self.git.tree(pinned, records.VOTES, records.OUTCOMES).items():
-            if records.is_record(path) and self.tree.get(path) != entry:
-                word = "differs from" if path in self.tree else "is gone since"
-                self.find(path.rsplit("/", 1)[-1][:-5], f"{path} {word} the pinned commit")
-
-
-def _differs(path: Path, blob: bytes) -> str:
-    try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            return "is not a plain file in the checkout"
-        return "" if path.read_bytes() == blob else "differs in the checkout from the branch"
-    except FileNotFoundError:
-        return "is missing in the checkout"
-    except OSError as error:
-        return f"cannot be read in the checkout: {error.strerror}"
