@@ -16,8 +16,8 @@ asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballot
 `polls` are the votes that are no review, on papers of a `ranking`.
 `voted` shows votes that were held; `blame` says whose work a line is (`spots`, `accounts`). `report` is all
 of it as a page (`timeline`, `drawing`); `screen` shows a run that goes on (`live`), `attemptlog` what was
-said; `notify` tells a person's own command; `manual` makes manual pages; `shapes` are the schemas of what is
-printed and read.
+said; `notify` tells a person's own command; `manual` makes manual pages, `reference` docs (with `messages`,
+of `wording`); `shapes` are the schemas of what is printed and read.
 
 Agents, for people: `roster` is which there are (`login` calls a tool's own; `judging` is how they voted); a
 `trial` plays the bad `days`, each a `rehearsal`, in `seclusion`.

@@ -117,32 +117,31 @@ _FILE_ONLY = ("ORKESTRA_SANDBOX_READ", "ORKESTRA_PATH", "ORKESTRA_NOTIFY")
 LIMITS = tuple(key for key in KEYS if key.endswith("_LIMIT"))
 
 
-def _default(key: str, home: Home) -> str:
-    return {
-        "ORKESTRA_PROJECTS": str(home.folder / "PROJECTS"),
-        "ORKESTRA_WORKERS": "2",
-        "ORKESTRA_GRACE": "10",
-        "ORKESTRA_REMOTE_TIMEOUT": "120",
-        "ORKESTRA_OUTPUT_LIMIT": "256",
-        "ORKESTRA_DISK_LIMIT": "20480",
-        "ORKESTRA_FILE_LIMIT": "512",
-        "ORKESTRA_PROCESSES_LIMIT": "4096",
-        "ORKESTRA_MEMORY_LIMIT": "0",
-        "ORKESTRA_DAY_USD": "",
-        "ORKESTRA_DAY_TOKENS": "",
-        "ORKESTRA_DAY_SECONDS": "",
-        "ORKESTRA_LAUNCHER": "",
-        "ORKESTRA_LAUNCHER_LEASE": "180",
-        "ORKESTRA_SANDBOX": "auto",
-        "ORKESTRA_SANDBOX_READ": "",
-        "ORKESTRA_WORKSPACES_DIR": "",
-        "ORKESTRA_PATH": "",
-        "ORKESTRA_PREFER_KEY": "0",
-        "ORKESTRA_STUCK_AFTER": "30",
-        "ORKESTRA_LEAST_SPACE": "1024",
-        "ORKESTRA_LOG_SIZE": "10",
-        "ORKESTRA_NOTIFY": "",
-    }[key]
+DEFAULTS = {
+    "ORKESTRA_PROJECTS": "PROJECTS",  # in the home
+    "ORKESTRA_WORKERS": "2",
+    "ORKESTRA_GRACE": "10",
+    "ORKESTRA_REMOTE_TIMEOUT": "120",
+    "ORKESTRA_OUTPUT_LIMIT": "256",
+    "ORKESTRA_DISK_LIMIT": "20480",
+    "ORKESTRA_FILE_LIMIT": "512",
+    "ORKESTRA_PROCESSES_LIMIT": "4096",
+    "ORKESTRA_MEMORY_LIMIT": "0",
+    "ORKESTRA_DAY_USD": "",
+    "ORKESTRA_DAY_TOKENS": "",
+    "ORKESTRA_DAY_SECONDS": "",
+    "ORKESTRA_LAUNCHER": "",
+    "ORKESTRA_LAUNCHER_LEASE": "180",
+    "ORKESTRA_SANDBOX": "auto",
+    "ORKESTRA_SANDBOX_READ": "",
+    "ORKESTRA_WORKSPACES_DIR": "",
+    "ORKESTRA_PATH": "",
+    "ORKESTRA_PREFER_KEY": "0",
+    "ORKESTRA_STUCK_AFTER": "30",
+    "ORKESTRA_LEAST_SPACE": "1024",
+    "ORKESTRA_LOG_SIZE": "10",
+    "ORKESTRA_NOTIFY": "",
+}
 
 
 def load(home: Home) -> dict[str, Value]:
@@ -171,7 +170,9 @@ def _effective(key: str, home: Home, line: _Line | None) -> Value:
     if line is not None and line.text:
         where = f"{home.config / 'settings.env'}:{line.number}: {key}"
         return Value(key, _checked(key, line.text, home.folder, where), f"settings.env:{line.number}")
-    text = _default(key, home)
+    text = DEFAULTS[key]
+    if key == "ORKESTRA_PROJECTS":
+        text = str(home.folder / text)
     if key == "ORKESTRA_WORKSPACES_DIR":
         text = str(cache_folder())
     return Value(key, text, "default")

@@ -17,8 +17,8 @@
 # that was lost on another machine (SAFETY/lib/launcher.bash) it gets `BEGUN TAB WHY`, BEGUN being 1 or 0.
 #
 # Exit: 0 done; 64 wrong usage; 65 bad output or ticket; 69 not installed; 74 lost; 75 limited; 77 not logged in; 78 no
-# sandbox where one is required; 124 timed out; 143 stopped; others failed. An exit of 0 is what the tool says, not the
-# verdict: that is read from its output (the adapter's .jq program) and from the tree.
+#   sandbox where one is required; 124 timed out; 143 stopped; others failed. An exit of 0 is what the tool says, not the
+#   verdict: that is read from its output (the adapter's .jq program) and from the tree.
 # shellcheck source=../CORE/lib/boot.bash
 source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use log process SAFETY/limits AGENTS/fresh AGENTS/ticket AGENTS/credentials AGENTS/exchange AGENTS/sight AGENTS/sessions

@@ -147,6 +147,14 @@ BASH
   holds top-level
 }
 
+@test "docs/reference.md and docs/messages.md are what the code says: bin/orkestra manual --docs docs writes them" {
+  local name
+  "$(framework_python)" -I -X utf8 "$FRAMEWORK/orkestra_shim/__main__.py" manual --docs made
+  for name in reference messages; do
+    diff -u "$FRAMEWORK/docs/$name.md" "made/$name.md"
+  done
+}
+
 @test "no text names the place it was written at, or where packages come from" {
   printf 'x\nsee %s/file\n' "$(cd bad && pwd -P)" | write SCRIPTS/CORE/one.txt 644
   printf 'pip install --index-%s https://example.org/simple six\n' url >bad/two
