@@ -99,6 +99,8 @@ def _of_agent(result: Result, code: int, text: str) -> dict[str, Any] | str:
     if result.problem or result.error:
         return (result.problem or f"error: {result.error}")[:300]
     ballot: Any = result.raw
+    if isinstance(ballot.get("ballot"), list):
+        return _of_several(ballot["ballot"])
     if isinstance(ballot.get("ballot"), dict):
         ballot = ballot["ballot"]
     elif "choice" not in ballot and result.text.strip():
@@ -107,3 +109,13 @@ def _of_agent(result: Result, code: int, text: str) -> dict[str, Any] | str:
         except ValueError as error:
             return f"its ballot is not JSON: {error}"
     return valid_ballot(ballot) if ballot else "left no ballot"
+
+
+def _of_several(objects: list[Any]) -> dict[str, Any] | str:
+    """The last ballot among the objects in an answer. Where they say different things it has not decided."""
+    found = [valid_ballot(one) for one in objects]
+    cast = [one for one in found if not isinstance(one, str)]
+    choices = list(dict.fromkeys(one["choice"] for one in cast))
+    if len(choices) > 1:
+        return f"it contradicts itself: it gave several ballots ({', '.join(choices)})"
+    return cast[-1] if cast else (found[-1] if found else "left no ballot")

@@ -6,7 +6,8 @@
 #          "why": one line, "reviewed_by": "other family" | "same family" | "person" | "programs" | "none"}
 #
 # Integers only. revise and reject are a no. In round 1 any revise sends the reasons back. Programs do
-# not count toward the quorum once an AI or a person is in the electorate. Where another family than
+# not count toward the quorum once an AI or a person is in the electorate, and do not outvote those: it passes by their
+# ballots alone, too. Where another family than
 # the author's is in it, one of its members must be among the yes votes. A change that a gate marked
 # needs the yes of an AI of another family, or of a person. A tie fails; one between the two who were asked after a reject
 # is a deadlock, over which a person decides.
@@ -16,6 +17,12 @@ include "tally/motion";
 def entry($v; $name): [$v.electorate[] | select(.member == $name)][0];
 def weight($v): if $v.weights[.member] == null then 1000 else $v.weights[.member] end;
 def sum_weights($v): map(weight($v)) | add // 0;
+def motion($v; $ballots; $members; $present):
+  { rule: $v.rule, of: $v.of, $present, quorum: $v.quorum,
+    yes: ($ballots | map(select(.choice == "approve")) | sum_weights($v)),
+    no: ($ballots | map(select(.choice == "revise" or .choice == "reject")) | sum_weights($v)),
+    abstain: ($ballots | map(select(.choice == "abstain")) | sum_weights($v)),
+    all: ($members | sum_weights($v)) } | . + motion;
 def is_foreign($v): .kind == "person" or (.kind != "program" and .family != $v.author.family);
 
 . as $v
@@ -26,13 +33,12 @@ def is_foreign($v): .kind == "person" or (.kind != "program" and .family != $v.a
 | [$ballots[] | select(.choice == "approve")] as $approve
 | [$ballots[] | select(.choice == "revise")] as $revise
 | [$ballots[] | select(.choice == "reject")] as $reject
-| [$ballots[] | select(.choice == "abstain")] as $abstain
-| ($approve | sum_weights($v)) as $yes
-| ($revise + $reject | sum_weights($v)) as $no
-| ($abstain | sum_weights($v)) as $abstained
-| ([$ballots[] | select(.member as $m | $heads | index([$m]) != null)] | length) as $present
-| ({ rule: $v.rule, of: $v.of, yes: $yes, no: $no, abstain: $abstained, all: ($v.electorate | sum_weights($v)),
-     $present, quorum: $v.quorum } | motion) as $motion
+| [$ballots[] | select(.member as $m | $heads | index([$m]) != null)] as $heard
+| ($heard | length) as $present
+| motion($v; $ballots; $v.electorate; $present) as $motion
+| motion($v; $heard; [$v.electorate[] | select(.member as $m | $heads | index([$m]) != null)]; $present) as $theirs
+| $motion.yes as $yes
+| $motion.no as $no
 | ([$v.electorate[] | select(is_foreign($v))] | length > 0) as $has_foreign
 | ([$approve[] | .member as $m | entry($v; $m) | select(is_foreign($v))] | length > 0) as $foreign_yes
 | ([$v.gates[]? | select(.marked == true)] | length > 0) as $marked
@@ -42,6 +48,8 @@ def is_foreign($v): .kind == "person" or (.kind != "program" and .family != $v.a
    elif $v.tie == "person" and $yes == $no and $yes > 0 then
      ["needs-person", "a deadlock: one reviewer accepts it, another one does not"]
    elif $motion.adopted | not then ["reject", "the reviewers did not accept it (\($approve | length) yes, \($revise + $reject | length) no)"]
+   elif $theirs.adopted | not then
+     ["reject", "the programs accepted it, the other reviewers did not (\([$heard[] | select(.choice == "approve")] | length) yes, \([$heard[] | select(.choice == "revise" or .choice == "reject")] | length) no)"]
    elif $has_foreign and ($foreign_yes | not) then ["reject", "no reviewer of another family than the author's accepted it"]
    elif $marked and ($foreign_yes | not) then
      ["needs-person", "it changes what judges it, and no reviewer of another family or person accepted it"]
@@ -52,7 +60,7 @@ def is_foreign($v): .kind == "person" or (.kind != "program" and .family != $v.a
    elif [$voters[] | select(.kind != "program")] | length > 0 then "same family"
    elif ($voters | length) > 0 then "programs"
    else "none" end) as $reviewed_by
-| { tally: { rule: $v.rule, of: $v.of, base: $motion.base, yes: $yes, no: $no, abstain: $abstained,
+| { tally: { rule: $v.rule, of: $v.of, base: $motion.base, yes: $yes, no: $no, abstain: $motion.abstain,
              approve: ($approve | length), revise: ($revise | length), reject: ($reject | length),
              present: $present, members: ($heads | length), quorum: $v.quorum,
              quorum_met: $motion.quorum_met, round: $v.round, adopted: $motion.adopted },

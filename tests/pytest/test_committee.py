@@ -257,6 +257,21 @@ def test_programs_neither_make_a_quorum_nor_stand_for_another_family() -> None:
     assert count(opened, *cast)["reviewed_by"] == "other family"
 
 
+def test_no_number_of_programs_outvotes_an_ai() -> None:
+    """Of the author's own family too, where no rule about families is in the way."""
+    chosen = ask("claude", "anthropic", [CLAUDE, HAIKU], reviewers=["haiku", "lint", "size", "tidy"])
+    opened = vote(chosen, "claude", "anthropic")
+    programs = [(name, "approve") for name in ("lint", "size", "tidy")]
+    for said in ("reject", "abstain"):
+        assert count(opened, *programs, ("haiku", said))["decision"] == "reject"
+    assert count(opened, *programs, ("haiku", "approve"))["decision"] == "approve"
+    refused = [(name, "reject") for name in ("lint", "size")]
+    assert count(opened, *refused, ("haiku", "approve"))["decision"] == "reject"
+    chosen = ask("shell", "none", [HAIKU, CODEX], reviewers=["haiku", "codex", "lint", "size", "tidy"])
+    told = count(vote(chosen, "shell", "none"), *programs, ("haiku", "approve"), ("codex", "reject"))
+    assert told["decision"] == "reject" and "the programs accepted it" in told["why"]
+
+
 def test_a_mark_needs_another_family() -> None:
     opened = vote(PROGRAMS, "shell", "none", gates=[{"gate": "protected", "passed": True, "marked": True}])
     cast = (("lint", "approve"), ("size", "approve"), ("tidy", "approve"))
@@ -299,6 +314,10 @@ GOOD = {"choice": "approve", "reason": "good", "confidence": 80}
         (GOOD, ""),
         ({"ballot": GOOD}, ""),
         ({"text": json.dumps(GOOD)}, ""),
+        ({"ballot": [{"a": 1}, {**GOOD, "reason": "a draft"}, GOOD, {**GOOD, "choice": "approve | reject"}]}, ""),
+        ({"ballot": [GOOD, {**GOOD, "choice": "reject"}]}, "contradicts itself: it gave several ballots (approve, reject)"),
+        ({"ballot": [{"a": 1}, {"b": 2}]}, "choice"),
+        ({"ballot": []}, "left no ballot"),
         ("{", "not readable"),
         ([], "not an object"),
         (None, "left no ballot"),

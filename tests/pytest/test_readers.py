@@ -411,12 +411,18 @@ BALLOT = {"choice": "approve", "reason": 'a } b " {', "confidence": 90}
         json.dumps(BALLOT),
         f"\n{json.dumps(BALLOT, indent=2)}\n",
         f"```json\n{json.dumps(BALLOT)}\n```",
-        f'I said {{"choice": "reject", "reason": "{{x}}"}}, no: {json.dumps(BALLOT)} {{be}} it',
+        f"I say {json.dumps(BALLOT)} {{be}} it, {json.dumps(BALLOT)}",
         "x" * 50_000 + json.dumps(BALLOT),
     ],
 )
-def test_a_ballot_in_prose_is_its_last_whole_object(text: str) -> None:
+def test_a_ballot_in_prose_is_its_whole_object(text: str) -> None:
     assert codex(says(text), DONE)["ballot"] == BALLOT
+
+
+def test_of_objects_that_differ_none_is_left_out() -> None:
+    other = {"choice": "reject", "reason": "{x}"}
+    text = f"I said {json.dumps(other)}, no: {json.dumps(BALLOT)} {{be}} it"
+    assert codex(says(text), DONE)["ballot"] == [other, BALLOT]
 
 
 @pytest.mark.parametrize(

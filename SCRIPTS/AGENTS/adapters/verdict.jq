@@ -33,8 +33,8 @@ def kind_of_words: if says_login then "login" elif says_limit then "limited" els
 def kind_of_status:
   if . == 401 or . == 403 then "login" elif . == 429 or . == 503 or . == 529 then "limited" else null end;
 
-# A ballot in a text: all of it, else the last whole object in its last 10,000 characters (three deep; no more is
-# looked at, so that no text takes long). null when there is none.
+# A ballot in a text: all of it, else the whole objects in its last 10,000 characters (three deep; no more is looked at, so
+# that no text takes long): one, or a list of those that differ. null when there is none.
 def _string: "\"(?>[^\"\\\\]+|\\\\.)*+\"";
 def _object($inner): "\\{(?>[^{}\"]+|" + _string + $inner + ")*+\\}";
 def object_in_text:
@@ -43,13 +43,14 @@ def object_in_text:
     else
       (if length > 10000 then .[length - 10000:] else . end) as $close
       | [try ($close | match(_object("|" + _object("|" + _object(""))); "g") | .string
-              | (try fromjson catch null) | select(type == "object" and length > 0)) catch empty] | last
+              | (try fromjson catch null) | select(type == "object" and length > 0)) catch empty]
+      | if (unique | length) > 1 then . else last end
     end;
 
 # verdict({error, kind, silent: there was neither a result nor an error exit, text, session, model, usage, cost: in
 # dollars or null, ballot, denials, limit_of, retry_at}): what every reader gives,
 #   {"text", "session", "model", "usage": {"input": not from a cache, "output", "cache_write", "cache_read"},
-#    "cost_usd_micros": null where the tool says none, "ballot": the object that was asked for, or null,
+#    "cost_usd_micros": null where the tool says none, "ballot": the object that was asked for (a list: of these), or null,
 #    "denials": tool calls that were refused, "error": null or what went wrong,
 #    "error_kind": null | "limited" | "login" | "failed", "retry_at": epoch or null,
 #    "limit_of": "account" | "model", null where the words of the error are to tell,
