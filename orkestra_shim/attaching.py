@@ -36,6 +36,7 @@ from .place import Place
 from .tasks import DEFAULT_TIMEOUT
 from .work import Place as Where
 
+_PATIENCE = 5.0  # seconds: what a session that was killed had begun is gone by then
 _OPEN = ("pending", "needs_human", "failed", "cancelled")
 
 
@@ -67,7 +68,7 @@ class Attachment:
         self.place, self.name, self.seen = place, name, seen
         self.raw = seen.document.tasks[seen.document.positions[name]].raw
         self.hands = Hands(place.git_dir)
-        if not self.hands.take(name):
+        if not self.hands.take(name, _PATIENCE):
             raise OrkestraError(
                 EX_HELD,
                 f"{name} is being worked on, by a run or by somebody who is attached to it",

@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import struct
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _FILE = "orkestra/tasks.lock"
 _FLOCK = "hhqqi4x"  # l_type, l_whence, l_start, l_len, l_pid
+_LOOK = 0.1  # seconds between two looks at a task that somebody has
 
 
 class Hands:
@@ -39,8 +41,19 @@ class Hands:
         self._mine: set[str] = set()
         self._seen = self._stamp()
 
-    def take(self, name: str) -> bool:
-        """Whether the task is ours now; False where somebody else has it."""
+    def take(self, name: str, patience: float = 0) -> bool:
+        """Whether the task is ours now; False where somebody else has it, also after `patience` seconds.
+
+        Of a run or a person's session that was killed, what it had begun takes a moment to end.
+        """
+        end = time.monotonic() + patience
+        while not self._taken(name):
+            if time.monotonic() >= end:
+                return False
+            time.sleep(_LOOK)
+        return True
+
+    def _taken(self, name: str) -> bool:
         if name in self._mine:
             return True
         try:

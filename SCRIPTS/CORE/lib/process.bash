@@ -66,9 +66,32 @@ process::run() {
   process::wait "$_var"
 }
 
-# process::to_its_end PROGRAM...: this subshell becomes a short program that goes on when our group is told to stop.
-# Killed in its middle it would look like something that went wrong.
+# process::to_its_end PROGRAM...: a short program that goes on when our group is told to stop. Killed in its middle it would
+# look like something that went wrong; killed before it had shut its ears it has done nothing, and is begun again.
 process::to_its_end() {
+  local _tries _status=129 _errors
+  exec {_errors}>&2
+  for ((_tries = 0; _tries < 2 && _status > 128; ++_tries)); do
+    _status=0
+    # Of a child that died of a signal Bash would tell a person.
+    { (process::_deaf "$@" 2>&"$_errors" {_errors}>&-) || _status=$?; } 2>/dev/null
+  done
+  exec {_errors}>&-
+  return "$_status"
+}
+
+# process::answer VAR PROGRAM...: the same; VAR gets what it says.
+process::answer() {
+  local _said _tries _status=129
+  for ((_tries = 0; _tries < 2 && _status > 128; ++_tries)); do
+    _status=0
+    _said=$(process::_deaf "${@:2}") || _status=$?
+  done
+  printf -v "$1" '%s' "$_said"
+  return "$_status"
+}
+
+process::_deaf() {
   trap '' TERM INT HUP
   exec "$@"
 }

@@ -141,7 +141,7 @@ limits::_exceeded() {
 
 # limits::_output LOG: LIMITS_SIZE is its length.
 limits::_output() {
-  LIMITS_SIZE=$(process::to_its_end stat -c %s -- "$1")
+  process::answer LIMITS_SIZE stat -c %s -- "$1"
   ((LIMITS_OUTPUT == 0 || LIMITS_SIZE <= LIMITS_OUTPUT)) \
     || limits::_exceeded "printed more than $((LIMITS_OUTPUT >> 20)) MiB" ORKESTRA_OUTPUT_LIMIT
 }
@@ -225,11 +225,11 @@ limits::_finish_log() {
     limits::_output "$log"
     if ((LIMITS_SIZE > LIMITS_KEPT)); then
       {
-        (process::to_its_end head -c "$half" -- "$log")
+        process::to_its_end head -c "$half" -- "$log"
         printf '\norkestra: %s bytes are left out here\n' "$((LIMITS_SIZE - 2 * half))"
-        (process::to_its_end tail -c "$half" -- "$log")
+        process::to_its_end tail -c "$half" -- "$log"
       } >"$log.new"
-      (process::to_its_end mv -f -- "$log.new" "$log")
+      process::to_its_end mv -f -- "$log.new" "$log"
     fi
   fi
   [[ -z $LIMITS_REASON ]] || printf '\norkestra: ended, since it %s\n' "$LIMITS_REASON" >>"$log"

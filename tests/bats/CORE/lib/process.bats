@@ -107,3 +107,18 @@ gone() {
   run -65 "$(a_command 'die "$EX_DATA" "the file is bad" "mend it"')"
   [[ $output == $'orkestra: the file is bad\n  mend it' ]]
 }
+
+@test "a short program that a stop took away before it was deaf to it is begun again, once" {
+  cat >once.sh <<'END'
+if [[ ! -e begun ]]; then
+  touch begun
+  kill -USR1 "$$"
+fi
+kill -TERM "$$"
+echo "to its end"
+END
+  run -0 "$(a_command 'trap : USR1; process::answer said bash once.sh; printf "%s, " "$said"; rm begun; process::to_its_end bash once.sh')"
+  [[ $output == "to its end, to its end" ]]
+  run -138 "$(a_command "trap - ERR; trap : USR1; process::to_its_end bash -c 'kill -USR1 \$\$'")"
+  run -3 "$(a_command 'trap - ERR; process::answer said bash -c "exit 3"')"
+}
