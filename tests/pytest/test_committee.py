@@ -314,8 +314,21 @@ GOOD = {"choice": "approve", "reason": "good", "confidence": 80}
         (GOOD, ""),
         ({"ballot": GOOD}, ""),
         ({"text": json.dumps(GOOD)}, ""),
-        ({"ballot": [{"a": 1}, {**GOOD, "reason": "a draft"}, GOOD, {**GOOD, "choice": "approve | reject"}]}, ""),
-        ({"ballot": [GOOD, {**GOOD, "choice": "reject"}]}, "contradicts itself: it gave several ballots (approve, reject)"),
+        (
+            {
+                "ballot": [
+                    {"a": 1},
+                    {**GOOD, "reason": "a draft"},
+                    GOOD,
+                    {**GOOD, "choice": "approve | reject"},
+                ]
+            },
+            "",
+        ),
+        (
+            {"ballot": [GOOD, {**GOOD, "choice": "reject"}]},
+            "contradicts itself: it gave several ballots (approve, reject)",
+        ),
         ({"ballot": [{"a": 1}, {"b": 2}]}, "choice"),
         ({"ballot": []}, "left no ballot"),
         ("{", "not readable"),
