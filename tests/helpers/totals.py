@@ -8,6 +8,10 @@ RESULTS holds `suites.tsv` (suite, exit, seconds) and for each suite `SUITE*.tap
 without a failing test that failed all the same (a linter, a runner that broke, the time bound) counts as one
 failure, so that the last line never says "0 failed" when something did.
 
+What failed in `SUITE-pytest.xml` and passed in `SUITE-again.xml`, where it was run once more and alone, is
+unsteady: it is named, and is no failure as long as there are at most UNSTEADY of them. Where a rare failure
+would be a finding (attacks, kills, records) it stays one.
+
 In CI (`CI=true`) a skipped test fails the run unless ALLOWED-SKIPS has a line for it:
 `regular expression over "suite: test name" TAB why this may be skipped there`.
 
@@ -24,21 +28,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 TAP_LINE = re.compile(r"^(not ok|ok) (\d+) ?(.*?)(?:(?<!\S)# skip\b ?(.*))?$", re.IGNORECASE)
+UNSTEADY = 2
+NEVER_UNSTEADY = re.compile(r"attack|crash|honest|kill|power|verify")
 TIMING = re.compile(r" in \d+ms\s*$")
 
 
 @dataclass
 class Count:
-    """What one suite did. `failures` and `skips` are (test name, reason)."""
+    """What one suite did. `failures`, `skips` and `unsteady` are (test name, reason)."""
 
     passed: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
     skips: list[tuple[str, str]] = field(default_factory=list)
+    unsteady: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, other: Count) -> None:
         self.passed += other.passed
         self.failures += other.failures
         self.skips += other.skips
+        self.unsteady += other.unsteady
+
+    def passed_alone(self, again: Count) -> None:
+        """Takes in what a second run, of what had failed in the first and alone, says of it."""
+        left = {name for name, _ in again.failures}
+        if not again.passed or len(again.failures) + again.passed < len(self.failures):
+            return
+        unsteady = [one for one in self.failures if one[0] not in left and not NEVER_UNSTEADY.search(one[0])]
+        if len(unsteady) <= UNSTEADY:
+            self.failures = [one for one in self.failures if one not in unsteady]
+            self.unsteady = unsteady
+            self.passed += len(unsteady)
 
 
 def count_tap(text: str) -> Count:
@@ -81,7 +100,7 @@ def count_junit(text: str) -> Count:
 
 def count_suite(results: Path, suite: str, status: int) -> Count:
     """Everything that one suite left behind, and its exit status."""
-    count = Count()
+    count, again = Count(), Count()
     for path in sorted(results.glob(f"{suite}*")):
         if path.name.split(".")[0].split("-")[0] != suite or not path.stat().st_size:
             continue
@@ -90,9 +109,10 @@ def count_suite(results: Path, suite: str, status: int) -> Count:
             count.add(count_tap(text))
         elif path.suffix == ".xml":
             try:
-                count.add(count_junit(text))
+                (again if path.stem == f"{suite}-again" else count).add(count_junit(text))
             except ElementTree.ParseError:
                 count.failures.append((path.name, "unreadable result file"))
+    count.passed_alone(again)
     if status != 0 and not count.failures:
         count.failures.append((suite, f"ended with exit {status}"))
     if status == 0 and suite != "lint" and not (count.passed or count.skips or count.failures):
@@ -129,6 +149,8 @@ def main(arguments: list[str]) -> int:
         )
         for name, why in count.failures:
             print(f"  failed: {name}{' (' + why + ')' if why else ''}")
+        for name, _ in count.unsteady:
+            print(f"  UNSTEADY: {name} failed beside others and passed alone: it is to be mended")
         for name, why in count.skips:
             known = [reason for pattern, reason in allowed if pattern.search(f"{suite}: {name}")]
             refused += in_ci and not known

@@ -90,3 +90,35 @@ def test_a_skip_fails_ci_unless_it_is_listed(totals, ci: bool, allowed: str, cod
 def test_a_listed_skip_needs_its_reason(totals) -> None:
     code, _ = totals("bats\t0\t1\n", {"bats.tap": "1..1\nok 1 a\n"}, True, "^bats: b$\n")
     assert code == 1
+
+
+def junit(**results: bool) -> str:
+    cases = "".join(
+        f'<testcase classname="t" name="{name}">{"" if good else "<failure/>"}</testcase>'
+        for name, good in results.items()
+    )
+    return f"<testsuites><testsuite>{cases}</testsuite></testsuites>"
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "last", "unsteady"),
+    [
+        ({"a": True, "b": False}, {"b": True}, "2 passed, 0 failed, 0 skipped", 1),
+        ({"a": True, "b": False}, {"b": False}, "1 passed, 1 failed, 0 skipped", 0),
+        ({"a": False, "b": False}, {"a": True, "b": False}, "1 passed, 1 failed, 0 skipped", 1),
+        # Its runner ended before it came to that.
+        ({"a": False, "b": False}, {"a": True}, "0 passed, 2 failed, 0 skipped", 0),
+        # That is no chance any more.
+        (dict.fromkeys("abc", False), dict.fromkeys("abc", True), "0 passed, 3 failed, 0 skipped", 0),
+        # A rare one is what such a test is for.
+        ({"killed_at": False}, {"killed_at": True}, "0 passed, 1 failed, 0 skipped", 0),
+    ],
+)
+def test_what_passes_alone_is_named(
+    totals, first: dict[str, bool], again: dict[str, bool], last: str, unsteady: int
+) -> None:
+    status = 0 if all(again.values()) else 1
+    files = {"e2e-pytest.xml": junit(**first), "e2e-again.xml": junit(**again)}
+    code, lines = totals(f"e2e\t{status}\t9\n", files)
+    assert lines[-1] == last and code == (0 if " 0 failed" in last else 1)
+    assert sum("UNSTEADY" in line for line in lines) == unsteady
