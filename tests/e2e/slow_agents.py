@@ -16,9 +16,8 @@ import pytest
 
 from agent_bench import PATIENCE, Bench, Stub, installed, need_sandbox, until_gone
 
-SLOW = pytest.mark.skipif(
-    os.environ.get("ORKESTRA_TEST_SLOW_AGENTS") == "0", reason="ORKESTRA_TEST_SLOW_AGENTS=0"
-)
+LEFT_OUT = os.environ.get("ORKESTRA_TEST_SLOW_AGENTS") == "0"
+SLOW = pytest.mark.skipif(LEFT_OUT, reason="ORKESTRA_TEST_SLOW_AGENTS=0")
 
 
 @dataclass(frozen=True)
