@@ -2,8 +2,8 @@
 
 Where slow agents are left out (`slow_agents`) three do them, and the fourth reviews meanwhile. Their models
 are a stub. On the way: a limit, a broken stream, first attempts that their check refuses, and a conflict with
-what landed meanwhile. In the end all has landed, what was spent is what the stub served, and no process and no
-key is left anywhere.
+what landed meanwhile. In the end all has landed, what was spent is what the stub served, and no process
+and no key is left anywhere.
 """
 
 from __future__ import annotations
