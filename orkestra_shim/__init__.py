@@ -13,6 +13,7 @@ does what `doctor --fix` lists: each `leftover` in a project (`leftovers`, `unla
 `tally` counts any vote (`counting`, `irv`; `deciding`
 asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballotfiles`), told by `tallied`.
 `verify` asks `witnesses`, too: the history, the checkout, a pinned commit.
+`weighing` says what a member's vote weighs (by `judging`, or as the project says).
 `polls` are the votes that are no review, on papers of a `ranking`.
 `voted` shows votes that were held; `blame` says whose work a line is (`spots`, `accounts`). `report` is all
 of it as a page (`timeline`, `drawing`); `screen` shows a run that goes on (`live`), `attemptlog` what was

@@ -29,7 +29,7 @@ class Commit:
 
 @dataclass
 class History:
-    """Everything reachable from a head."""
+    """Everything reachable from a head; children come before their parents."""
 
     commits: dict[str, Commit] = field(default_factory=dict)
     by_outcome: dict[str, list[str]] = field(default_factory=dict)
@@ -39,7 +39,9 @@ class History:
 def read_history(git: Git, head: str) -> History:
     """The branch's commits with their trailers, through one git log."""
     history = History()
-    out = git.run("log", "--no-color", "--format=%H%x1f%T%x1f%P%x1f%B%x1e", head).decode("utf-8", "replace")
+    out = git.run("log", "--no-color", "--topo-order", "--format=%H%x1f%T%x1f%P%x1f%B%x1e", head).decode(
+        "utf-8", "replace"
+    )
     for entry in out.split("\x1e"):
         parts = entry.lstrip("\n").split("\x1f", 3)
         if len(parts) < 4:

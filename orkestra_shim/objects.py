@@ -24,7 +24,7 @@ from .files import cannot_write
 from .plumbing import Git, environment
 
 _HEADER = re.compile(rb"(blob|tree|commit|tag) ([0-9]{1,18})\0")
-_FILE, _FOLDER = b"100644", b"40000"
+_FILE, _EXECUTABLE, _FOLDER = b"100644", b"100755", b"40000"
 _TICK = 50_000_000  # nanoseconds: what a file system's clock may be behind
 Tree = dict[bytes, tuple[bytes, str]]  # name: (mode, object id)
 
@@ -155,6 +155,18 @@ class Objects:
         if kind != "commit" or not content.startswith(b"tree "):
             raise OrkestraError(EX_DATA, f"{commit} is no commit")
         return content[5 : content.index(b"\n")].decode()
+
+    def file(self, tree: str, path: str) -> bytes | None:
+        """The content of the plain file at a path of a tree; None where there is none."""
+        for name in os.fsencode(path).split(b"/"):
+            kind, content = self.read(tree)
+            if kind != "tree":
+                return None
+            mode, tree = parse_tree(content, len(tree) // 2).get(name, (b"", ""))
+            if mode not in (_FILE, _EXECUTABLE, _FOLDER):
+                return None
+        kind, content = self.read(tree)
+        return content if kind == "blob" else None
 
     def with_files(self, tree: str, files: Mapping[str, bytes]) -> str:
         """The tree with these files in it (path: content), each an ordinary file."""

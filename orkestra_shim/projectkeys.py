@@ -11,6 +11,7 @@ from orkestra_shim.errors import EX_DATA, OrkestraError
 from orkestra_shim.text import printable
 
 FORMAT = "orkestra.project/1"
+LEARNED = "learned"  # of committee.weights
 _ID = re.compile(r"[0-9a-f]{12}\Z")
 _REMOTE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}\Z")
 _RULE = re.compile(r"majority\Z|unanimity\Z|supermajority [1-9][0-9]{0,2}/[1-9][0-9]{0,2}\Z")
@@ -106,6 +107,16 @@ def _is_committee(value: object) -> bool:
         isinstance(rule, str)
         and _RULE.match(rule) is not None
         and (reviewers == "auto" or _is_names(reviewers))
+        and is_weights(value.get("weights", {}))
+    )
+
+
+def is_weights(value: object) -> bool:
+    """Whether `value` may stand in committee.weights: "learned", or thousandths of a vote by member."""
+    return value == LEARNED or (
+        isinstance(value, dict)
+        and not any(map(agentname.problem, value))
+        and all(type(one) is int and 0 < one <= 1_000_000 for one in value.values())
     )
 
 
@@ -159,7 +170,8 @@ _RULES = (
     (
         "committee",
         'an object with "reviewers" ("auto" or a list of names) and '
-        '"rule" (majority, unanimity or supermajority p/q)',
+        '"rule" (majority, unanimity or supermajority p/q), "weights" ("learned", or an object '
+        'such as {"codex": 1500} in thousandths of a vote)',
         _is_committee,
     ),
     (

@@ -17,6 +17,7 @@ from .errors import EX_INTERNAL, EX_LIMITED, EX_LOGIN, OrkestraError
 from .evidence import Result
 from .excerpt import Excerpt
 from .run import Run
+from .weighing import Weights
 from .work import Reply, Work
 
 
@@ -27,6 +28,7 @@ class Review:
         self.run = run
         self.endings = endings
         self.electors = Electors(run)
+        self.weights = Weights(run)
         self.programs_alone = False  # the last vote was one of programs: it took a moment
 
     # --- opening -------------------------------------------------------------------------------------------
@@ -74,7 +76,7 @@ class Review:
         return self._closed(work)
 
     def _opened(self, work: Work, chosen: dict[str, Any]) -> dict[str, Any]:
-        return committee.open_vote(
+        vote = committee.open_vote(
             self.run.ledger.draw_vote(),
             work.task.id,
             work.task.title,
@@ -86,6 +88,8 @@ class Review:
             work.evidence,
             work.gates,
         )
+        self.weights.fix(vote)
+        return vote
 
     def _call(self, work: Work, folder: Path, entries: list[dict[str, Any]], diff: bytes) -> None:
         """These members are asked next; those that rest are absent."""
@@ -125,6 +129,7 @@ class Review:
             if is_agent(entry) and entry["member"] not in asked.turned:
                 run.agents.answered(entry["member"])
         if called := self.electors.more(work, vote, list(asked.turned)):
+            self.weights.fix(vote)
             diff = files.read_bounded(work.folder / "diff.patch", 1 << 30) or b""
             self._call(work, folder, called, diff)
             return ("more",)

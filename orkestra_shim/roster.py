@@ -13,7 +13,20 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import agentname, agents, board, cooldowns, judging, keyring, projects, spending, trial, voted
+from . import (
+    agentname,
+    agents,
+    board,
+    cooldowns,
+    judging,
+    keyring,
+    projects,
+    records,
+    spending,
+    trial,
+    voted,
+    weighing,
+)
 from .agents import Agent, Agents
 from .cooldowns import Limit
 from .errors import EX_LOGIN, EX_UNAVAILABLE
@@ -144,22 +157,35 @@ def reviewers(found: Project) -> dict[str, Reviewer]:
     return judging.by_member((one.record for one in held if one.recorded), outcomes)
 
 
+def weights(found: Project, wanted: Iterable[str], known: dict[str, Reviewer]) -> dict[str, int]:
+    """What these weigh in a vote on a change that is made on the branch as it is now, in thousandths."""
+    git = Git(board.git_folder(found))
+    by = weighing.policy(git.blob(f"{records.head(git, found.branch)}:{weighing.SETTINGS}"))
+    return weighing.of(wanted, by, known)
+
+
 def table(now: Session, found: Project | None) -> list[dict[str, Any]]:
     """All of them, with what they have done; `record` is null where there is no project."""
     asked = known(now)
     done = deeds(found) if found else {}
     judged = reviewers(found) if found else {}
     today = spending.today(now.home.config).agents
+    everybody = everyone(now, asked, found)
+    weighs = weights(found, [agent.name for agent in everybody], judged) if found else {}
     return [
         {
             **told(asked, agent),
             "record": done.get(agent.name, Deeds()).told() if found else None,
-            "reviews": judged.get(agent.name, Reviewer()).told() if found else None,
+            "reviews": _reviews(judged.get(agent.name, Reviewer()), weighs[agent.name]) if found else None,
             "today": today.get(agent.name, Total()).told(),
             "tested": _tested(trial.read(now.home.config, agent.name)),
         }
-        for agent in everyone(now, asked, found)
+        for agent in everybody
     ]
+
+
+def _reviews(one: Reviewer, weight: int) -> dict[str, int | bool]:
+    return {**one.told(), "weight": weight}
 
 
 def _tested(record: dict[str, Any] | None) -> dict[str, Any] | None:

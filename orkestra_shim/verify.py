@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from . import canonical, kinds, records, repo, witnesses
+from . import canonical, kinds, records, repo, weighing, witnesses
 from .errors import EX_DATA, OrkestraError
 from .findings import Report
 from .landed import Landed
@@ -39,6 +39,7 @@ class _Check:
     """One verification; each method adds to the report."""
 
     def __init__(self, git: Git, head: str) -> None:
+        self.unlike: dict[str, str] = {}  # by vote, of its weights
         self.git, self.head = git, head
         self.report = Report()
         self.find = self.report.find
@@ -85,6 +86,9 @@ class _Check:
             for record in (*self.outcomes.values(), *self.votes.values()):
                 broken[record["id"]] = self._form(records.path_of(record["id"]), record)
             self.landed = landed.result()
+        past = weighing.Past(self.outcomes, self.votes)
+        scales = weighing.Scales(self.git, self.head, self.landed.history.commits, past, self._ends)
+        self.unlike = scales.problems()
         self._walk(broken)
 
     def _load(self, path: str) -> dict[str, Any]:
@@ -214,6 +218,8 @@ class _Check:
             self.guarded(vote_id, self._vote, vote_id, vote)
 
     def _vote(self, name: str, vote: dict[str, Any]) -> None:
+        if name in self.unlike:
+            self.find(name, self.unlike[name])
         for problem in kinds.problems(vote, self.votes):
             self.find(name, problem)
 

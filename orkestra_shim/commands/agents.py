@@ -41,12 +41,17 @@ def list_(wanted: str | None, as_json: bool) -> None:
         say("one that rests is used again at once after: orkestra agents wake NAME")
 
 
-def _counts(reviews: dict[str, Any]) -> dict[str, int]:
-    return {key: value for key, value in reviews.items() if key != "approves_all"}
+def _reviews(told: dict[str, Any]) -> list[str]:
+    """How it votes, and what its vote weighs where that is not one vote."""
+    from orkestra_shim import judging, voted
+
+    counts = {key: value for key, value in told.items() if key not in ("approves_all", "weight")}
+    weighs = "" if told["weight"] == judging.ONE else f"its vote weighs {voted.weight(told['weight'])}"
+    return [words for words in (judging.Reviewer(**counts).words(), weighs) if words]
 
 
 def _line(row: dict[str, Any], width: int) -> str:
-    from orkestra_shim import judging, roster, spending
+    from orkestra_shim import roster, spending
 
     state = row["state"]
     if state == "rests":
@@ -55,8 +60,7 @@ def _line(row: dict[str, Any], width: int) -> str:
     record, tested = row["record"], row["tested"]
     if record and (record["landed"] or record["failed"]):
         more.append(f"{record['landed']} landed, {record['failed']} failed")
-    if row["reviews"] and (words := judging.Reviewer(**_counts(row["reviews"])).words()):
-        more.append(words)
+    more += _reviews(row["reviews"]) if row["reviews"] else []
     for when, told in (("in all", record), ("today", row["today"])):
         if told and (words := spending.total(told).words()):
             more.append(f"{words} {when}")
