@@ -84,7 +84,7 @@ def _name(top: Path, name: str | None) -> str:
 def _set_check(top: Path, data: dict[str, Any], check: str | None, ask: Ask | None, lines: list[str]) -> bool:
     if check is not None:
         if "\0" in check or not check.strip():
-            raise OrkestraError(EX_USAGE, "--check needs a command")
+            raise OrkestraError(EX_USAGE, "--check needs a command", "such as --check 'make test'")
         differs = bool(data.get("check") != check)
         data["check"] = check
         lines.append(f"check: {check}")

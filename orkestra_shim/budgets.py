@@ -83,7 +83,9 @@ def of_day() -> Amount:
             if text:
                 found[unit] = micros(text) if unit == "usd" else int(text)
         except ValueError:
-            raise OrkestraError(EX_CONFIG, f"{name} is {printable(text)!s}, which is no amount") from None
+            raise OrkestraError(
+                EX_CONFIG, f"{name} is {printable(text)!s}, which is no amount", "such as 12.50"
+            ) from None
     return found
 
 

@@ -9,6 +9,7 @@ import click
 
 from orkestra_shim import __version__
 from orkestra_shim.commands import (
+    Group,
     agents,
     attach,
     blame,
@@ -38,6 +39,7 @@ from orkestra_shim.errors import (
 
 
 @click.group(
+    cls=Group,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 1 a task failed or needs a person, 16 another run holds the project, "
     "64 usage, 65 bad data, 69 something is missing, 73 cannot write, 75 limited, 78 configuration, "

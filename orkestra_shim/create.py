@@ -101,7 +101,11 @@ def _half_made(projects: Path, name: str) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(half or projects, error) from error
     except UnicodeError as error:
-        raise OrkestraError(EX_CANNOT_WRITE, f"cannot write {printable(projects)}: {error}") from error
+        raise OrkestraError(
+            EX_CANNOT_WRITE,
+            f"cannot write {printable(projects)}: a name or a text there is not Unicode",
+            "see the template; or set LANG to a UTF-8 locale",
+        ) from error
     finally:
         if half is not None:
             shutil.rmtree(half, ignore_errors=True)
@@ -175,7 +179,11 @@ def _complete(folder: Path, name: str) -> None:
         if not (folder / file).exists():
             (folder / file).write_text(text, encoding="utf-8")
     if (folder / ".git").exists():
-        raise OrkestraError(EX_DATA, "a template cannot bring a .git of its own")
+        raise OrkestraError(
+            EX_DATA,
+            "a template cannot bring a .git of its own; nothing was made",
+            "take it out of the template's folder in CONFIG/templates",
+        )
 
 
 def _title(name: str) -> str:
@@ -222,7 +230,11 @@ def _commit(folder: Path) -> None:
     except GitCommandError as error:
         said = str(error.stderr).replace("stderr:", "").strip(" '\n").splitlines()
         why = printable(said[-1] if said else error.status)
-        raise OrkestraError(EX_CANNOT_WRITE, f"Git could not make the first commit: {why}") from error
+        raise OrkestraError(
+            EX_CANNOT_WRITE,
+            f"Git could not make the first commit: {why}; nothing was made",
+            "see whether Git commits elsewhere: its settings, the space left",
+        ) from error
 
 
 def name_of(folder: Path) -> str:

@@ -56,7 +56,9 @@ def read() -> bytes:
         return done.stdout
     if b"no crontab for" in done.stderr:
         return b""
-    raise OrkestraError(EX_CANNOT_WRITE, f"the crontab cannot be read: {_said(done)}")
+    raise OrkestraError(
+        EX_CANNOT_WRITE, f"the crontab cannot be read: {_said(done)}", "see whether you may: crontab -l"
+    )
 
 
 def write(before: bytes, after: bytes) -> None:
@@ -69,10 +71,18 @@ def write(before: bytes, after: bytes) -> None:
         )
     done = _crontab("-", stdin=after) if after else _crontab("-r")
     if done.returncode != 0 and read() == before:
-        raise OrkestraError(EX_CONFIG, f"cron refuses this crontab, nothing was changed: {_said(done)}")
+        raise OrkestraError(
+            EX_CONFIG,
+            f"cron refuses this crontab, nothing was changed: {_said(done)}",
+            "the line that it names may be one of yours: crontab -e",
+        )
     if read() != after:
         _crontab("-", stdin=before)
-        raise OrkestraError(EX_CANNOT_WRITE, f"the crontab could not be written: {_said(done)}")
+        raise OrkestraError(
+            EX_CANNOT_WRITE,
+            f"the crontab could not be written: {_said(done)}",
+            "see what is in it, and the space left: crontab -l",
+        )
 
 
 def _crontab(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
@@ -148,6 +158,7 @@ def _quoted(text: str) -> str:
         raise OrkestraError(
             EX_CONFIG,
             f"cron cannot be given a path with a backslash or a control character: {printable(text)}",
+            "give that folder another name",
         )
     # `\%` stands outside of the quotes: it means the same whether or not this cron takes the backslash away.
     return "\\%".join(shlex.quote(part) if part else "" for part in text.split("%")) or "''"
@@ -159,7 +170,7 @@ def _quoted(text: str) -> str:
 def schedule(every: str | None, at: str | None, fields: str | None) -> str:
     """The first words of a line. Raises 64 for what cron cannot keep, or for more than one of the three."""
     if sum(one is not None for one in (every, at, fields)) > 1:
-        raise OrkestraError(EX_USAGE, "one of --every, --at and --schedule")
+        raise OrkestraError(EX_USAGE, "--every, --at and --schedule all say when", "give one of them")
     if at is not None:
         return _daily(at)
     return _given(fields) if fields is not None else _interval(every or "10m")
@@ -168,7 +179,7 @@ def schedule(every: str | None, at: str | None, fields: str | None) -> str:
 def _daily(at: str) -> str:
     found = re.match(r"([0-9]{1,2}):([0-9]{2})\Z", at)
     if not found or int(found[1]) > 23 or int(found[2]) > 59:
-        raise OrkestraError(EX_USAGE, f"--at {printable(at)}: expected a time such as 22:00")
+        raise OrkestraError(EX_USAGE, f"--at {printable(at)}: expected a time of the day", "such as 22:00")
     return f"{int(found[2])} {int(found[1])} * * *"
 
 

@@ -151,6 +151,9 @@ def _python() -> Finding:
     return Finding("python", GOOD, f"{version} in {sys.prefix}")
 
 
+_NO_ANSWER = "its probe hung, or could not be started"
+
+
 def _sandbox(home: Home, values: dict[str, Value]) -> Finding:
     mode = values["ORKESTRA_SANDBOX"]
     if mode.text == "off":
@@ -159,8 +162,8 @@ def _sandbox(home: Home, values: dict[str, Value]) -> Finding:
         code, said = scripts.capture(home, values, "SAFETY/sandbox.sh", ["--probe"], 30.0)
     except OrkestraError as error:
         return Finding("sandbox", MISSING, error.message, error.hint)
-    except Exception as error:  # sh raises many kinds when a command hangs or cannot start
-        return Finding("sandbox", MISSING, f"its probe failed: {type(error).__name__}")
+    except Exception:  # sh raises many kinds when a command hangs or cannot start
+        return Finding("sandbox", MISSING, _NO_ANSWER, "see: SCRIPTS/SAFETY/sandbox.sh --probe")
     if code == 0:
         return Finding("sandbox", GOOD, "bubblewrap works")
     lines = [line.strip().removeprefix("orkestra: ") for line in said.splitlines() if line.strip()]
@@ -180,19 +183,21 @@ def _launcher(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
         places = (home.config / "launchers" / name, scripts_folder(home.root) / "SAFETY" / "launchers" / name)
         place = next((one for one in places if os.access(one, os.X_OK)), None)
         if place is None:
-            raise OrkestraError(EX_UNAVAILABLE, f"there is no launcher {name}")
+            raise OrkestraError(EX_UNAVAILABLE, f"there is no launcher {name} that can be executed")
         code, said = scripts.capture(home, values, str(place), ["probe"], 30.0)
     except OrkestraError as error:
         yield Finding("launcher", MISSING, error.message, "mend ORKESTRA_LAUNCHER in CONFIG/settings.env")
         return
-    except Exception as error:  # as above
-        yield Finding("launcher", MISSING, f"its probe failed: {type(error).__name__}")
+    except Exception:  # as above
+        yield Finding("launcher", MISSING, f"{name}: {_NO_ANSWER}", f"see: {word(place)} probe")
         return
     lines = [line.strip().removeprefix("orkestra: ") for line in said.splitlines() if line.strip()]
     if code == 0:
         yield Finding("launcher", GOOD, f"{name} can start jobs")
     else:
-        yield Finding("launcher", MISSING, f"{name}: {' '.join(lines[:-1])}", lines[-1] if lines else "")
+        yield Finding(
+            "launcher", MISSING, f"{name}: {lines[0] if lines else _NO_ANSWER}", " ".join(lines[1:])
+        )
 
 
 def _limits(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
@@ -202,8 +207,8 @@ def _limits(home: Home, values: dict[str, Value]) -> Iterator[Finding]:
     except OrkestraError as error:
         yield Finding("limits", MISSING, error.message, error.hint)
         return
-    except Exception as error:  # as above
-        yield Finding("limits", MISSING, f"they cannot be looked at: {type(error).__name__}")
+    except Exception:  # as above
+        yield Finding("limits", MISSING, _NO_ANSWER, "see: SCRIPTS/SAFETY/limits.sh probe")
         return
     groups = dict(line.split("\t", 1) for line in said.splitlines() if "\t" in line)
     processes, memory = values["ORKESTRA_PROCESSES_LIMIT"].text, values["ORKESTRA_MEMORY_LIMIT"].text

@@ -104,11 +104,13 @@ def accept(found: Project, names: Sequence[str], shown: Mapping[str, Raw]) -> No
             raw = tasks.get(name) or _find(top, name)
             if raw.get("status") != "proposed":
                 raise OrkestraError(
-                    EX_USAGE, f"{printable(name)} is not a proposal: it is {raw.get('status', 'pending')}"
+                    EX_USAGE,
+                    f"{printable(name)} is not a proposal: it is {raw.get('status', 'pending')}",
+                    "orkestra task list --state proposed shows them",
                 )
             if raw != shown.get(name):
                 why = f"nothing is accepted: {printable(name)} has been changed meanwhile"
-                raise OrkestraError(EX_USAGE, why, "look at it again")
+                raise OrkestraError(EX_USAGE, why, "look at it again: orkestra task show shows it")
             raw["status"] = "pending"
         return ""
 

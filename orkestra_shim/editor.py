@@ -21,7 +21,9 @@ def command() -> list[str]:
     try:
         return shlex.split(named)
     except ValueError as error:
-        raise OrkestraError(EX_USAGE, f"VISUAL or EDITOR cannot be read: {error}") from None
+        raise OrkestraError(
+            EX_USAGE, f"VISUAL or EDITOR cannot be read: {error}", "such as: export EDITOR=nano"
+        ) from None
 
 
 def edited(raw: dict[str, Any], editor: list[str]) -> dict[str, Any] | None:
@@ -38,11 +40,17 @@ def edited(raw: dict[str, Any], editor: list[str]) -> dict[str, Any] | None:
     except OSError as error:
         _remove(path)
         raise OrkestraError(
-            EX_USAGE, f"the editor {editor[0]} cannot be started: {error.strerror}", "see VISUAL and EDITOR"
+            EX_USAGE,
+            f"the editor {editor[0]} cannot be started: {error.strerror}",
+            "name another: export EDITOR=nano",
         ) from None
     if code != 0:
         _remove(path)
-        raise OrkestraError(EX_FAILED, f"the editor {editor[0]} ended with {code}: nothing was changed")
+        raise OrkestraError(
+            EX_FAILED,
+            f"the editor {editor[0]} ended with {code}: nothing was changed",
+            "do the same again, or name another: export EDITOR=nano",
+        )
     after = _read(path, raw["id"])
     _remove(path)
     return None if after == raw else after

@@ -15,7 +15,11 @@ from orkestra_shim.text import printable, word
 def top_of(path: Path) -> Path:
     """The top folder of the repository, which `path` has to be."""
     if not path.is_dir():
-        raise OrkestraError(EX_USAGE, f"there is no folder {printable(path)}")
+        raise OrkestraError(
+            EX_USAGE,
+            f"there is no folder {printable(path)}",
+            "adopt takes the folder of a repository; orkestra new NAME makes a project",
+        )
     if path.name == ".git" or repo.run(path, "rev-parse", "--is-bare-repository").stdout.strip() == b"true":
         raise OrkestraError(
             EX_DATA,
@@ -46,12 +50,20 @@ def settings_of(top: Path) -> dict[str, Any] | None:
     for folder in ("config", "logs"):
         place = top / folder
         if place.is_symlink() or (place.exists() and not place.is_dir()):
-            raise OrkestraError(EX_DATA, f"{printable(place)} is not a folder, and Orkestra needs one there")
+            raise OrkestraError(
+                EX_DATA,
+                f"{printable(place)} is not a folder, and Orkestra needs one there",
+                "move it elsewhere, and commit that",
+            )
     path = top / FILE
     if not os.path.lexists(path):
         return None
     if path.is_symlink() or not path.is_file():
-        raise OrkestraError(EX_DATA, f"{printable(path)} is not an ordinary file")
+        raise OrkestraError(
+            EX_DATA,
+            f"{printable(path)} is not an ordinary file",
+            "put the file itself there, and commit it",
+        )
     raw = path.read_bytes()
     try:
         data = jsonfile.parse(jsonfile.decode(raw, printable(path)), printable(path))

@@ -59,7 +59,9 @@ def value(text: str, where: str, pairs: Callable[[list[tuple[str, Any]]], Any] |
         place = f"{where}:{error.lineno}:{error.colno}"
         raise OrkestraError(EX_DATA, f"{place}: not valid JSON: {error.msg}") from None
     except (RecursionError, ValueError) as error:
-        raise OrkestraError(EX_DATA, f"{where}:1:1: not readable as JSON: {error}") from None
+        raise OrkestraError(
+            EX_DATA, f"{where}:1:1: not readable as JSON: nested too deeply, or a number that is too long"
+        ) from error
 
 
 def dump(value: object) -> bytes:

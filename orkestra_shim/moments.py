@@ -33,7 +33,7 @@ def next_moment(text: str, now: datetime | None = None) -> float:
             EX_USAGE, f"{text[:80]!r} is no time", "such as 07:00 or 2030-01-31T07:00"
         ) from None
     if moment.timestamp() <= now.timestamp():
-        raise OrkestraError(EX_USAGE, f"{text[:80]} is over")
+        raise OrkestraError(EX_USAGE, f"{text[:80]} is over", "give a time that is to come, such as 07:00")
     return moment.timestamp()
 
 

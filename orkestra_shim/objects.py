@@ -53,7 +53,9 @@ class Objects:
         except OSError:
             return self._ask(name)
         except zlib.error as error:
-            raise OrkestraError(EX_DATA, f"the Git object {name} is damaged: {error}", "git fsck") from None
+            raise OrkestraError(
+                EX_DATA, f"the Git object {name} is damaged: {error}", "git fsck says more"
+            ) from None
         found = _HEADER.match(data)
         if not found or len(data) - found.end() != int(found.group(2)):
             raise OrkestraError(EX_DATA, f"the Git object {name} is damaged", "git fsck says more")

@@ -18,6 +18,7 @@ from .errors import EX_CANNOT_WRITE, OrkestraError
 from .plumbing import Git
 from .project import Project
 from .session import Session
+from .text import word
 
 _PATIENCE = 20.0  # seconds to wait for a landing that is under way
 _LOOKS = 3  # at a project that is held in the name of a dead process
@@ -134,7 +135,9 @@ class Place:
         with _flocked(self.own / "landing.lock", _PATIENCE) as lock:
             if lock is None:
                 raise OrkestraError(
-                    EX_CANNOT_WRITE, f"a landing in {self.project.path} does not come to its end"
+                    EX_CANNOT_WRITE,
+                    f"a landing in {self.project.path} does not come to its end",
+                    "see what holds it: fuser -v " + word(self.own / "landing.lock"),
                 )
             yield lock
 

@@ -68,7 +68,10 @@ class Git:
         code, out, err = self.attempt(*args, stdin=stdin)
         if code != 0:
             reason = err.decode("utf-8", "replace").strip().splitlines()
-            raise OrkestraError(EX_DATA, f"git {args[0]}: {reason[0] if reason else f'exit {code}'}")
+            why = reason[0].removeprefix("fatal: ") if reason else f"it ended with {code}"
+            raise OrkestraError(
+                EX_DATA, f"Git cannot do {args[0]} in {self.git_dir}: {why}", "git fsck says more"
+            )
         return out
 
     def commit(self, name: str) -> str | None:

@@ -172,7 +172,9 @@ def load(path: Path, branch: str = "") -> Project:
     found = parse(path, raw, where)
     if not (path / ".git").exists():
         raise OrkestraError(
-            EX_DATA, f"{printable(path)} is not the top folder of a Git repository", "git init there?"
+            EX_DATA,
+            f"{printable(path)} is not the top folder of a Git repository",
+            f"give the top folder, or make it one: git init {word(path)}",
         )
     return found
 

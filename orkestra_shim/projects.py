@@ -29,7 +29,9 @@ def read_pointer(home: Home) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise OrkestraError(
-            EX_CONFIG, f"cannot read {printable(pointer_file(home))}: {error.strerror}"
+            EX_CONFIG,
+            f"cannot read {printable(pointer_file(home))}: {error.strerror}",
+            "see its owner and rights",
         ) from error
     try:
         where = printable(pointer_file(home))
@@ -84,7 +86,7 @@ def find(home: Home, projects: Path, wanted: str | None) -> Project:
             )
         return _load_pointed(pointer)
     if wanted == "":
-        raise OrkestraError(EX_USAGE, "the name of the project is empty")
+        raise OrkestraError(EX_USAGE, "the name of the project is empty", "orkestra list shows the projects")
     is_path = "/" in wanted or wanted in (".", "..")
     if not is_path:
         if _looks_like_name(wanted) and (projects / wanted).is_dir():

@@ -92,7 +92,11 @@ def head(git: Git, branch: str, whole: bool = False) -> str:
     """
     found = git.commit(f"refs/heads/{branch}") or git.commit(f"refs/remotes/origin/{branch}")
     if found is None:
-        raise OrkestraError(EX_DATA, f"the project has no branch {branch!r}")
+        raise OrkestraError(
+            EX_DATA,
+            f"the project has no branch {branch!r}",
+            'name one that there is in "branch" of config/project.json',
+        )
     if whole and git.run("rev-parse", "--is-shallow-repository").strip() == b"true":
         raise OrkestraError(
             EX_DATA,
@@ -100,6 +104,13 @@ def head(git: Git, branch: str, whole: bool = False) -> str:
             "git fetch --unshallow",
         )
     return found
+
+
+def broken(error: Exception) -> str:
+    """What is wrong with a record of which the reading ended so."""
+    if isinstance(error, KeyError):
+        return f"the key {str(error)[:80]} is missing"
+    return f"a value is of another kind than it should be ({str(error)[:200]})"
 
 
 @contextlib.contextmanager
@@ -110,7 +121,7 @@ def reading(name: str) -> Iterator[None]:
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise OrkestraError(
             EX_DATA,
-            f"{name}: a field is missing or of the wrong kind ({type(error).__name__}: {error})",
+            f"{name}: {broken(error)}",
             "orkestra verify says what else is wrong",
         ) from None
 

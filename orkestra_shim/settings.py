@@ -207,7 +207,8 @@ def _read(path: Path, what: str) -> list[_Line]:
     except FileNotFoundError:
         return []
     except (OSError, UnicodeDecodeError) as error:
-        raise OrkestraError(EX_CONFIG, f"cannot read {printable(path)}: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise OrkestraError(EX_CONFIG, f"cannot read {printable(path)}: {why}") from error
     if not any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines()):
         return []
     from io import StringIO

@@ -63,7 +63,11 @@ def _kind(git: Git, head: str, path: str) -> str:
 def _need_file(found: Project, git: Git, head: str, wanted: str) -> str:
     path, shown = _inside(found, wanted), printable(wanted[:200])
     if path == "..":
-        raise OrkestraError(EX_USAGE, f"{shown} is outside of the project {printable(found.path)}")
+        raise OrkestraError(
+            EX_USAGE,
+            f"{shown} is outside of the project {printable(found.path)}",
+            "another project: --project PATH",
+        )
     kind = _kind(git, head, path)
     if kind == "tree":
         hint = f"name a file in it: git -C {word(found.path)} ls-files {word(path or '.')}"
@@ -71,7 +75,8 @@ def _need_file(found: Project, git: Git, head: str, wanted: str) -> str:
     if kind != "blob":
         there = os.path.lexists(found.path / path)
         why = "is in no commit yet" if there else "is not there"
-        raise OrkestraError(EX_USAGE, f"{shown} {why}: the branch {found.branch} does not hold it")
+        hint = f"what it holds: git -C {word(found.path)} ls-tree -r --name-only {word(found.branch)}"
+        raise OrkestraError(EX_USAGE, f"{shown} {why}: the branch {found.branch} does not hold it", hint)
     return path
 
 

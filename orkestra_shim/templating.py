@@ -63,7 +63,11 @@ def render(template: Path, target: Path, values: Mapping[str, object]) -> None:
             if source.is_dir() and not source.is_symlink():
                 destination.mkdir(exist_ok=True)
                 continue
-            raise OrkestraError(EX_DATA, f"template file {printable(source)} is neither a file nor a folder")
+            raise OrkestraError(
+                EX_DATA,
+                f"template file {printable(source)} is neither a file nor a folder",
+                "take it out of the template",
+            )
         if source.suffix != ".j2":
             shutil.copyfile(source, destination)
             shutil.copymode(source, destination)
@@ -74,7 +78,7 @@ def render(template: Path, target: Path, values: Mapping[str, object]) -> None:
         except (TemplateError, UnicodeDecodeError) as error:
             line = getattr(error, "lineno", None) or _line_of(error, str(source))
             raise OrkestraError(
-                EX_DATA, f"template {printable(source)}:{line}: {printable(error)}"
+                EX_DATA, f"template {printable(source)}:{line}: {printable(error)}", "mend it: it is Jinja2"
             ) from error
         destination.write_text(text, encoding="utf-8")
         shutil.copymode(source, destination)

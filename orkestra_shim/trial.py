@@ -106,7 +106,7 @@ def _described(now: Session, name: str) -> tuple[Agent, dict[str, str], list[str
     """The agent as it is with keys that are none; these, and the variables that say where its model is."""
     scripts, config = scripts_folder(now.home.root), now.home.config
     if problem := agentname.problem(name):
-        raise OrkestraError(EX_USAGE, problem)
+        raise OrkestraError(EX_USAGE, problem, "orkestra agents list shows those there are")
     plain = agentname.parse(name)
     if plain.account:
         hint = f"orkestra agents test {plain.adapter}"
@@ -173,7 +173,9 @@ def _stand_in(now: Session, place: Path, agent: Agent) -> Iterator[str]:
     try:
         said = server.stdout.readline().split()
         if len(said) != 2:
-            raise OrkestraError(EX_INTERNAL, "the stand-in for the models did not start")
+            raise OrkestraError(
+                EX_INTERNAL, "the stand-in for the models did not start", "ORKESTRA_DEBUG=1 shows where"
+            )
         yield f"http://{said[1]}/v1"
     finally:
         server.kill()

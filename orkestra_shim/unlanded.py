@@ -48,7 +48,9 @@ class Unkept(Leftover):
     def mend(self, place: Place, lock: int | None) -> None:
         """As the next worker of this workspace would."""
         if processes.is_locked(self.workspace / "lock"):
-            raise OrkestraError(EX_FAILED, f"a process is still at work in {self.workspace}")
+            raise OrkestraError(
+                EX_FAILED, f"a process is still at work in {self.workspace}", "see ps, and call this again"
+            )
         folder = files.make_below(
             place.project.path, "logs", "execution", "attempts", self.task, str(self.number)
         )
@@ -84,7 +86,9 @@ class Unfinished(Unkept):
         hands = Hands(place.git_dir)
         try:
             if not hands.take(self.task):
-                raise OrkestraError(EX_FAILED, f"somebody is attached to {self.task}")
+                raise OrkestraError(
+                    EX_FAILED, f"somebody is attached to {self.task}", "wait until they leave"
+                )
             super().mend(place, lock)
         finally:
             hands.close()

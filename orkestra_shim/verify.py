@@ -60,7 +60,7 @@ class _Check:
         except OrkestraError as error:
             self.find(record, error.message)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            self.find(record, f"a field is missing or of the wrong kind ({type(error).__name__}: {error})")
+            self.find(record, records.broken(error))
 
     # --- each record ----------------------------------------------------------------------------------------
 

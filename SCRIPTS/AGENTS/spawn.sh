@@ -39,7 +39,7 @@ spawn::work() {
   local workspace=$1
   SPAWN_VERB=work SPAWN_OUT=$3 SPAWN_WORKSPACE=$workspace SPAWN_FOLDERS=("$workspace/tree")
   SPAWN_HOME=$workspace/home SPAWN_EXCHANGE=$workspace/exchange
-  [[ -d $workspace/tree ]] || die "$EX_USAGE" "no workspace: $workspace"
+  [[ -d $workspace/tree ]] || die "$EX_USAGE" "spawn.sh: there is no workspace $workspace" "see the head of $0"
   ticket::read "$2"
   # What a ballot that was killed left behind may hold a credential.
   fresh::remove "$workspace/ballots"
@@ -51,7 +51,7 @@ spawn::work() {
 spawn::ballot() {
   local view=$1 workspace=$4
   SPAWN_VERB=ballot SPAWN_OUT=$3
-  [[ -d $view ]] || die "$EX_USAGE" "nothing to look at: $view"
+  [[ -d $view ]] || die "$EX_USAGE" "spawn.sh: there is no view $view" "see the head of $0"
   mkdir -p -- "$workspace/ballots"
   # Several judge at once, each in a place of its own.
   SPAWN_PLACE=$(mktemp -d -- "$workspace/ballots/XXXXXXXX")
@@ -65,7 +65,7 @@ spawn::ballot() {
 spawn::attach() {
   SPAWN_VERB=attach SPAWN_OUT=$3/out SPAWN_WORKSPACE=$3
   SPAWN_HOME=$3/home SPAWN_EXCHANGE=$3/exchange
-  [[ -d $1/tree ]] || die "$EX_USAGE" "no workspace: $1"
+  [[ -d $1/tree ]] || die "$EX_USAGE" "spawn.sh: there is no workspace $1" "see the head of $0"
   [[ -t 0 ]] || die "$EX_USAGE" "spawn.sh attach needs a terminal"
   ticket::read "$2"
   limits::open own

@@ -66,7 +66,7 @@ vote::told() {
 }
 
 main() {
-  (($# == 5)) || die "$EX_USAGE" "hold-vote.sh takes five arguments: see its head"
+  (($# == 5)) || die "$EX_USAGE" "hold-vote.sh takes five arguments" "see the head of $0"
   local folder=$1 attempt=$2 workspace=$3
   error::need_variables ORKESTRA_GIT_DIR
   error::need_file "$folder/electorate"

@@ -16,7 +16,7 @@ use text beside
 readonly PROGRAMS_SECONDS=${PROGRAMS_SECONDS:-100} PROGRAMS_WORDS=4096 # bytes of a reviewer's reason that are kept
 
 main() {
-  (($# > 0)) && [[ $1 != -* ]] || die "$EX_USAGE" "run-programs.sh: which reviewers?"
+  (($# > 0)) && [[ $1 != -* ]] || die "$EX_USAGE" "run-programs.sh: which reviewers?" "see the head of $0"
   local member program fd i lines=''
   local -a members=("$@") outputs=() pids=()
   for member in "${members[@]}"; do

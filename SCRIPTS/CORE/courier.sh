@@ -75,7 +75,7 @@ courier::look() {
 }
 
 main() {
-  (($# == 0)) || die "$EX_USAGE" "courier.sh takes no argument"
+  (($# == 0)) || die "$EX_USAGE" "courier.sh takes no argument" "see the head of $0"
   error::need_variables ORKESTRA_RUN ORKESTRA_RUNTIME ORKESTRA_GIT_DIR ORKESTRA_PROJECT
   FOLDER=$ORKESTRA_RUNTIME/remote
   process::on_stop courier::leave

@@ -18,7 +18,7 @@ main() {
   case "$verb $#" in
     'commit 4' | 'move 3' | 'recover 1') shift ;;
     commit* | move* | recover*) die "$EX_USAGE" "land.sh: $verb takes other arguments" "see the head of $0" ;;
-    *) die "$EX_USAGE" "land.sh: '$verb' is none of commit, move, recover" ;;
+    *) die "$EX_USAGE" "land.sh: '$verb' is none of commit, move, recover" "see the head of $0" ;;
   esac
   error::need_variables ORKESTRA_GIT_DIR ORKESTRA_PROJECT ORKESTRA_BRANCH
   "land::$verb" "$@"

@@ -39,7 +39,7 @@ run::parse() {
   while (($# > 0)); do
     case $1 in
       --project | --workers | --only | --until | --max-cost)
-        [[ -n ${2:-} ]] || die "$EX_USAGE" "$1 needs a value"
+        [[ -n ${2:-} ]] || die "$EX_USAGE" "orchestrator.sh: $1 needs a value" "see the head of $0"
         case $1 in
           --project) PROJECT=$2 ;;
           --workers) WORKERS=$2 ;;
@@ -115,8 +115,8 @@ run::keep_gc_out() {
 }
 
 run::folders() {
-  mkdir -p -- "$ORKESTRA_LOGS" "$ORKESTRA_WORKSPACES" || die "$EX_CANNOT_WRITE" "cannot write $ORKESTRA_LOGS or $ORKESTRA_WORKSPACES"
-  (umask 077 && mkdir -p -- "$ORKESTRA_RUNTIME") || die "$EX_CANNOT_WRITE" "cannot write $ORKESTRA_RUNTIME"
+  mkdir -p -- "$ORKESTRA_LOGS" "$ORKESTRA_WORKSPACES" || die "$EX_CANNOT_WRITE" "cannot write $ORKESTRA_LOGS or $ORKESTRA_WORKSPACES" "see their owner and rights, and the space left"
+  (umask 077 && mkdir -p -- "$ORKESTRA_RUNTIME") || die "$EX_CANNOT_WRITE" "cannot write $ORKESTRA_RUNTIME" "see its owner and rights, and the space left"
   export ORKESTRA_RUN=$ORKESTRA_RUNTIME/run
   rm -rf -- "$ORKESTRA_RUN" "$ORKESTRA_RUNTIME"/w*/now
   mkdir -m 700 -- "$ORKESTRA_RUN"
@@ -150,7 +150,7 @@ run::look_at_launcher() {
   local why status=0
   launcher::resolve
   why=$("$LAUNCHER_FILE" probe 2>&1) || status=$?
-  ((status == 0)) || die "$EX_UNAVAILABLE" "${ORKESTRA_LAUNCHER%% *} cannot start jobs: ${why#orkestra: }"
+  ((status == 0)) || die "$EX_UNAVAILABLE" "${ORKESTRA_LAUNCHER%% *} cannot start jobs: ${why#orkestra: }" "mend that, or take ORKESTRA_LAUNCHER out of CONFIG/settings.env"
   fresh::remove "$ORKESTRA_WORKSPACES/nodes"
   launcher::forget "$ORKESTRA_WORKSPACES/apart"
 }

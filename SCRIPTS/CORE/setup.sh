@@ -17,7 +17,7 @@ main() {
     agreed=1
     shift
   fi
-  (($# == 2)) || die "$EX_USAGE" "setup.sh: ROOT and VENV are needed, see its head"
+  (($# == 2)) || die "$EX_USAGE" "setup.sh: ROOT and VENV are needed" "see the head of $0"
   # shellcheck disable=SC2034  # for lib/setup.bash
   readonly ROOT=$1 VENV=$2
   export DEBIAN_FRONTEND=noninteractive PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1

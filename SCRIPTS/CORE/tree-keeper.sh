@@ -202,7 +202,7 @@ keeper::has_too_large() {
 }
 
 main() {
-  (($# >= 6)) || die "$EX_USAGE" "tree-keeper.sh takes six arguments or more"
+  (($# >= 6)) || die "$EX_USAGE" "tree-keeper.sh takes six arguments or more" "see the head of $0"
   GIT_FOLDER=$1 TREE=$2 QUARANTINE=$3 OBJECTS=$4 BRANCH=$5 LARGEST=$6
   SHARED=("${@:7}")
   [[ -d $GIT_FOLDER && -d $TREE ]] || die "$EX_USAGE" "tree-keeper.sh: there is no $GIT_FOLDER or no $TREE" "see the head of $0"

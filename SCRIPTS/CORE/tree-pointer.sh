@@ -11,7 +11,7 @@ source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use text
 
 main() {
-  (($# == 2)) || die "$EX_USAGE" "tree-pointer.sh takes two arguments"
+  (($# == 2)) || die "$EX_USAGE" "tree-pointer.sh takes two arguments" "see the head of $0"
   error::need_variables GIT_DIR
   local blob path copy=$GIT_DIR/keeper.pointer
   cat >"$copy"

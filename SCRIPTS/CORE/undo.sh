@@ -20,7 +20,7 @@ undo::parse() {
   while (($# > 0)); do
     case $1 in
       --project | --outcome)
-        (($# > 1)) || die "$EX_USAGE" "$1 needs a value"
+        (($# > 1)) || die "$EX_USAGE" "undo.sh: $1 needs a value" "see the head of $0"
         if [[ $1 == --project ]]; then PROJECT=$2; else OUTCOME=$2; fi
         shift
         ;;
@@ -33,8 +33,8 @@ undo::parse() {
     esac
     shift
   done
-  [[ $TASK =~ ^[a-z0-9][a-z0-9._-]{0,63}$ ]] || die "$EX_USAGE" "undo.sh needs the id of a task" "orkestra task list"
-  [[ -z $OUTCOME || $OUTCOME =~ ^outcome-[0-9]{3,12}$ ]] || die "$EX_USAGE" "--outcome takes an id such as outcome-007"
+  [[ $TASK =~ ^[a-z0-9][a-z0-9._-]{0,63}$ ]] || die "$EX_USAGE" "undo.sh needs the id of a task" "orkestra task list shows them"
+  [[ -z $OUTCOME || $OUTCOME =~ ^outcome-[0-9]{3,12}$ ]] || die "$EX_USAGE" "--outcome takes an id such as outcome-007" "orkestra task show $TASK has them"
 }
 
 # A step that is a child; STATUS and RESULT are what it gave. Told to stop meanwhile: nothing was changed.

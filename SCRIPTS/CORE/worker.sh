@@ -587,7 +587,8 @@ worker::merge() {
   case $STATUS in
     0) TREE=$RESULT MERGED=1 ;;
     1) worker::conflict "in conflict with what landed meanwhile: ${RESULT//$'\n'/, }" ;;
-    *) die "$EX_INTERNAL" "the change of $TASK cannot be merged (exit $STATUS)" ;;
+    *) die "$EX_INTERNAL" "the change of $TASK cannot be merged (exit $STATUS)" \
+      "see the end of $ORKESTRA_LOGS/orchestrator.log, then start again: the work is kept" ;;
   esac
 }
 
@@ -699,7 +700,7 @@ worker::do_task() {
 }
 
 main() {
-  (($# == 1)) || die "$EX_USAGE" "worker.sh takes one argument, its number"
+  (($# == 1)) || die "$EX_USAGE" "worker.sh takes one argument, its number" "see the head of $0"
   error::need_number "$1" 'the number of a worker'
   error::need_variables ORKESTRA_WORKSPACES ORKESTRA_RUNTIME ORKESTRA_RUN ORKESTRA_PROJECT ORKESTRA_GIT_DIR ORKESTRA_BRANCH
   WORKSPACE=$ORKESTRA_WORKSPACES/w$1

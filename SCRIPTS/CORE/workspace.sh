@@ -29,7 +29,7 @@ main() {
     prepare* | take* | measure* | merge* | show* | keep* | remove*)
       die "$EX_USAGE" "workspace.sh: $verb takes other arguments" "see the head of $0"
       ;;
-    *) die "$EX_USAGE" "workspace.sh: '$verb' is none of prepare, take, measure, merge, show, keep, remove" ;;
+    *) die "$EX_USAGE" "workspace.sh: '$verb' is none of prepare, take, measure, merge, show, keep, remove" "see the head of $0" ;;
   esac
   error::need_variables ORKESTRA_GIT_DIR ORKESTRA_BRANCH
   trap '' PIPE # a keeper that dies is told by its pipe

@@ -13,7 +13,7 @@ source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use process SAFETY/check
 
 main() {
-  (($# == 4)) || die "$EX_USAGE" "check.sh: four arguments are needed, see its head"
+  (($# == 4)) || die "$EX_USAGE" "check.sh: four arguments are needed" "see the head of $0"
   local status
   process::forward
   trap limits::close EXIT

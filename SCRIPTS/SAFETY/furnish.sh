@@ -13,7 +13,7 @@ source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use process SAFETY/furnish
 
 main() {
-  (($# == 5)) || die "$EX_USAGE" "furnish.sh: five arguments are needed, see its head"
+  (($# == 5)) || die "$EX_USAGE" "furnish.sh: five arguments are needed" "see the head of $0"
   error::need_variables ORKESTRA_GIT_DIR ORKESTRA_BRANCH
   local status
   trap '' PIPE # a keeper that dies is told by its pipe

@@ -10,7 +10,7 @@ source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use SAFETY/redact
 
 main() {
-  (($# > 0)) || die "$EX_USAGE" "redact.sh: which file?"
+  (($# > 0)) || die "$EX_USAGE" "redact.sh: which file?" "see the head of $0"
   local file
   for file in "$@"; do
     [[ -f $file && -r $file ]] || die "$EX_DATA" "redact.sh: cannot read $file"

@@ -14,7 +14,7 @@ use process clock SAFETY/limits SAFETY/rootfs SAFETY/walls
 REMOTE_JOB='' REMOTE_BEAT='' REMOTE_SEEN=0 REMOTE_LEFT=''
 
 main() {
-  (($# == 1)) || die "$EX_USAGE" "remote.sh takes one argument, the folder of a job"
+  (($# == 1)) || die "$EX_USAGE" "remote.sh takes one argument, the folder of a job" "see the head of $0"
   local words=() status=0 walls=open
   REMOTE_JOB=$1
   error::enter "$REMOTE_JOB"

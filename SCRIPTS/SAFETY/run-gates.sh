@@ -15,7 +15,7 @@ source "${BASH_SOURCE[0]%"${BASH_SOURCE[0]##*/}"}../CORE/lib/boot.bash"
 use SAFETY/gates
 
 main() {
-  (($# == 4)) || die "$EX_USAGE" "run-gates.sh: four arguments are needed, see its head"
+  (($# == 4)) || die "$EX_USAGE" "run-gates.sh: four arguments are needed" "see the head of $0"
   [[ -d $1 ]] || die "$EX_USAGE" "run-gates.sh: there is no folder $1" "see the head of $0"
   gates::run "$@"
 }

@@ -25,20 +25,20 @@ run() {
   local when=$1 workspace='' ticket='' attempt='' base='' only=''
   shift
   while (($# > 0)); do
-    (($# > 1)) || die "$EX_USAGE" "validate.sh: $1 needs a value"
+    (($# > 1)) || die "$EX_USAGE" "validate.sh: $1 needs a value" "see the head of ${BASH_SOURCE[0]}"
     case $1 in
       --workspace) workspace=$2 ;;
       --ticket) ticket=$2 ;;
       --attempt) attempt=$2 ;;
       --base) base=$2 ;;
       --only) only=$2 ;;
-      *) die "$EX_USAGE" "validate.sh: unknown option '$1'" ;;
+      *) die "$EX_USAGE" "validate.sh: unknown option '$1'" "see the head of ${BASH_SOURCE[0]}" ;;
     esac
     shift 2
   done
   [[ -n $workspace && -n $ticket && -n $attempt ]] \
-    || die "$EX_USAGE" "validate.sh: --workspace, --ticket and --attempt are needed"
-  [[ $when == after || -n $base ]] || die "$EX_USAGE" "validate.sh: --base is needed"
+    || die "$EX_USAGE" "validate.sh: --workspace, --ticket and --attempt are needed" "see the head of ${BASH_SOURCE[0]}"
+  [[ $when == after || -n $base ]] || die "$EX_USAGE" "validate.sh: --base is needed" "see the head of ${BASH_SOURCE[0]}"
   validate::run "$when" "$workspace" "$ticket" "$attempt" "$base" "$only"
   printf '%s' "$VALIDATE_FOUND"
   [[ -z $VALIDATE_FOUND ]] || exit "$EX_FAILED"

@@ -21,6 +21,16 @@ with_project = click.option(
 _EXPRESSION = "orkestra.jq"
 
 
+class Group(click.Group):
+    """Its help has the whole first sentence of each command."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click's own, without the three dots."""
+        rows = [(name, self.commands[name].get_short_help_str(300)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 def as_json(command: Callable[..., Any]) -> Callable[..., Any]:
     """--json, and --jq over what that prints; the command gets `as_json` for both."""
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from orkestra_shim.commands import as_json, say, say_json, session
+from orkestra_shim.commands import Group, as_json, say, say_json, session
 from orkestra_shim.errors import EX_FAILED, EX_UNAVAILABLE
 
 one_name = click.argument("name", metavar="AGENT")
 any_names = click.argument("wanted", metavar="[AGENT]...", nargs=-1)
 
 
-@click.group()
+@click.group(cls=Group)
 def agents() -> None:
     """The agents: which there are and what works here; log in, try one out."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orkestra_shim.commands import as_json, is_terminal, say, say_json, session, with_project
+from orkestra_shim.commands import Group, as_json, is_terminal, say, say_json, session, with_project
 from orkestra_shim.errors import EX_INTERRUPTED, EX_USAGE, OrkestraError
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 all_option = click.option("--all", "every_project", is_flag=True, help="Every project that is known.")
 
 
-@click.group()
+@click.group(cls=Group)
 def cron() -> None:
     """Let cron start runs; see what it was told, take it back."""
 
@@ -66,7 +66,7 @@ def _target(now: Session, wanted: str | None, every_project: bool) -> tuple[str,
     from orkestra_shim import crontab
 
     if wanted is not None and every_project:
-        raise OrkestraError(EX_USAGE, "either --project or --all")
+        raise OrkestraError(EX_USAGE, "--project and --all both say of what", "give one of them")
     if wanted is None:
         return crontab.ALL, ["--all"]
     found = now.find(wanted)

@@ -14,7 +14,14 @@ from orkestra_shim.errors import OrkestraError
 
 @click.command()
 @click.argument("name")
-@click.option("--template", "-t", default="standard", show_default=True, help="What it starts from.")
+@click.option(
+    "--template",
+    "-t",
+    metavar="NAME",
+    default="standard",
+    show_default=True,
+    help="What it starts from: website, python-package, or a folder of CONFIG/templates.",
+)
 def new(name: str, template: str) -> None:
     """Make a new project and load it."""
     from orkestra_shim import create, projects

@@ -12,7 +12,8 @@ from orkestra_shim.commands import as_json, say, say_json, session, with_project
 @click.command()
 @with_project
 @as_json
-@click.option("--format", "kind", type=click.Choice(["html", "markdown"]), default="html", show_default=True)
+@click.option("--format", "kind", type=click.Choice(["html", "markdown"]), default="html", show_default=True,
+              help="A page for a browser, or one for a repository.")  # fmt: skip
 @click.option("-o", "--output", "target", metavar="FILE", help="Write there instead; - is standard output.")
 @click.option("--open", "show", is_flag=True, help="Show it in the browser.")
 def report(wanted: str | None, as_json: bool, kind: str, target: str | None, show: bool) -> None:

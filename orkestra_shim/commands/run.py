@@ -52,6 +52,9 @@ def start(
     """Work through the queue until nothing is left to do.
 
     In a terminal it shows one screen of what every worker is at; `orkestra watch` shows it again elsewhere.
+
+    Exit: 0 all done; 1 a task failed or needs a person; 16 another run holds the project; 69 no agent can
+    work; 75 limited, or a budget is used up; 130, 143 stopped.
     """
     from orkestra_shim import scripts
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from orkestra_shim.commands import as_json, say, say_json, session
+from orkestra_shim.commands import Group, as_json, say, say_json, session
 from orkestra_shim.errors import EX_USAGE, OrkestraError
 
 if TYPE_CHECKING:
     from orkestra_shim.session import Session
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=Group, invoke_without_command=True)
 @as_json
 @click.pass_context
 def config(context: click.Context, as_json: bool) -> None:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from orkestra_shim.commands import as_json, is_terminal, say, say_json, session, task_line, with_project
+from orkestra_shim.commands import (
+    Group,
+    as_json,
+    is_terminal,
+    say,
+    say_json,
+    session,
+    task_line,
+    with_project,
+)
 from orkestra_shim.errors import EX_FAILED, EX_USAGE, OrkestraError
 
 if TYPE_CHECKING:
@@ -17,7 +26,7 @@ if TYPE_CHECKING:
     from orkestra_shim.session import Session
 
 
-@click.group()
+@click.group(cls=Group)
 def task() -> None:
     """Add, list, show and change tasks, put them back to work, give them up."""
 
@@ -31,7 +40,11 @@ def fields(command: Callable[..., None]) -> Callable[..., None]:
             click.option(
                 "--prefer-after", multiple=True, metavar="TASK", help="Better after this one, if it can be."
             ),
-            click.option("--priority", type=click.Choice(["critical", "high", "medium", "low"])),
+            click.option(
+                "--priority",
+                type=click.Choice(["critical", "high", "medium", "low"]),
+                help="What is begun first; medium without one.",
+            ),
             click.option("--agent", metavar="AGENT", help="Who does it; 'auto' without one."),
             click.option("--command", help="For the agent shell: what it executes."),
             click.option(
@@ -45,8 +58,8 @@ def fields(command: Callable[..., None]) -> Callable[..., None]:
                 help="What the change may touch.",
             ),
             click.option("--check", help="The command that must succeed; without one, the project's."),
-            click.option("--timeout", type=int, metavar="SECONDS"),
-            click.option("--max-attempts", type=int, metavar="N"),
+            click.option("--timeout", type=int, metavar="SECONDS", help="For an attempt; 1800 without one."),
+            click.option("--max-attempts", type=int, metavar="N", help="Then it has failed; 3 without."),
             click.option(
                 "--allow-empty", is_flag=True, default=None, help="Changing nothing is an answer too."
             ),
@@ -302,7 +315,7 @@ def _who_works(seen: Board) -> str:
 @task.command()
 @click.argument("name", metavar="TASK")
 @with_project
-@click.option("--title")
+@click.option("--title", help="One line; the subject of the commit.")
 @fields
 @click.option("--unset", multiple=True, metavar="KEY", help="Take a field away, such as check or depends_on.")
 def edit(name: str, wanted: str | None, unset: tuple[str, ...], **values: Any) -> None:
@@ -318,7 +331,7 @@ def edit(name: str, wanted: str | None, unset: tuple[str, ...], **values: Any) -
         _need_agent(now, given["agent"])
     unset = tuple(key.replace("-", "_") for key in unset)
     if "id" in unset:
-        raise OrkestraError(EX_USAGE, "a task needs its id")
+        raise OrkestraError(EX_USAGE, "a task needs its id", "--unset takes the other keys")
     if given or unset:
         editing.edit(found, name, given, unset)
     elif not _edit_by_hand(found, seen.document.tasks[seen.document.positions[name]].raw):

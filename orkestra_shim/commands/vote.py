@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from orkestra_shim.commands import as_json, say, say_json, session, with_project
+from orkestra_shim.commands import Group, as_json, say, say_json, session, with_project
 
 
-@click.group()
+@click.group(cls=Group)
 def vote() -> None:
     """What was voted on, by whom and why; and the tally of any vote."""
 
@@ -28,25 +28,32 @@ def tally(
 
     \b
     {"candidates": ["A", "B", "C"],
-     "ballots": [{"ranking": [["A"], ["B", "C"]], "count": 42},    tiers; who is left out is below
-                 {"approve": ["A", "B"]}, {"scores": {"A": 5}},    a set; whole numbers, 0 if missing
-                 {"choice": "A"}, {"choice": "abstain"}]}          one option; a blank ballot
-    {"ballots": [{"choice": "yes"}, {"choice": "no", "count": 3}]} a motion: yes (approve), no
-                                                                   (revise, reject), abstain
+     "ballots": [
+      {"ranking": [["A"], ["B", "C"]], "count": 42},   who is left out is below
+      {"approve": ["A", "B"]},                         a set
+      {"scores": {"A": 5}},                            whole numbers, else 0
+      {"choice": "A"}, {"choice": "abstain"}]}         one option; a blank ballot
+    A motion has no candidates; yes, no or abstain (approve, revise, reject):
+    {"ballots": [{"choice": "yes"}, {"choice": "no", "count": 3}]}
 
     Methods: schulze, plurality, approval, score, star, borda, irv, copeland, minimax, ranked-pairs.
     Without one: schulze for rankings, score for scores, approval and plurality for their ballots.
 
     \b
     Also in a profile, all optional:
-      method, rule, of, seed     as the options
-      members, quorum            a number or names; heads that must be present (6/10 of the members)
-      weights                    {"member": 1000}, for ballots with a "member"; or "weight" in a ballot
-                                 (1000 is one vote; then all numbers are in thousandths of a vote)
-      default, majority,         an option; the ratio by which another must beat it ({"A": "3:1"});
-      default_quorum             how many voters must prefer another to it (Debian's rule)
-      evidence, person           what breaks a tie before the lot: {"A": 2}; the option of the person
-      left_out (in a ranking)    options on which this ballot says nothing, pair by pair
+      method, rule, of, seed   as the options
+      members                  their number, or their names
+      quorum                   heads that must be present (6/10 of the members)
+      weights                  {"member": 1000}, for ballots with a "member"; or
+                               "weight" in a ballot. 1000 is one vote, and all
+                               numbers are in thousandths of a vote then
+      default                  an option that each other one has to beat
+      majority                 by which ratio: {"A": "3:1"} (Debian's rule)
+      default_quorum           by how many voters
+      evidence, person         what breaks a tie before the lot: {"A": 2}; the
+                               option of the person
+      left_out                 in a ranking: options on which this ballot says
+                               nothing, pair by pair
 
     What is no ballot (an unknown or repeated option, a negative or broken count, numbers that cannot
     be counted exactly, more than 100 options) is exit 65 and says which. Counted, exit 0: "outcome"
@@ -133,18 +140,26 @@ def cast(task: str, choice: str, reason: str, wanted: str | None) -> None:
     outcome = onetask.asking(seen, task)
     reason = clean(reason).strip()
     if not reason or len(reason) > 4000:
-        raise OrkestraError(EX_USAGE, "a reason has 1 to 4000 characters")
+        raise OrkestraError(
+            EX_USAGE, f"a reason has 1 to 4000 characters, not {len(reason)}", "--reason TEXT"
+        )
     editing.need_no_key(reason, "the reason")
     git, number = Git(board.git_folder(found)), int(outcome["attempt"])
     kept = git.commit(f"refs/orkestra/attempts/{task}/{number}")
     if kept is None:
         raise OrkestraError(
-            EX_USAGE, f"the work of {task}, try {number}, is not kept here", "task retry does it again"
+            EX_USAGE,
+            f"the work of {task}, try {number}, is not kept here",
+            f"orkestra task retry {task} does it again",
         )
     diff = git.run("diff-tree", *DIFF, f"{kept}^1", kept)
     name, email = repo.identity(repo.config(found.path, "user.name", "user.email"))
     if (name, email) == repo.NOBODY:
-        raise OrkestraError(EX_USAGE, "Git does not know who you are", "git config user.name, and user.email")
+        raise OrkestraError(
+            EX_USAGE,
+            "Git does not know who you are",
+            "git config --global user.name NAME; user.email ADDRESS",
+        )
     ballot = {
         "attempt": number,
         "agent": str(outcome["agent"]),

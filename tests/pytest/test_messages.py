@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from orkestra_shim import errors, messages, reference, settings
+import click
+
+from orkestra_shim import errors, manual, messages, reference, settings
 from orkestra_shim.cli import orkestra
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,3 +88,13 @@ def test_the_reference_leaves_nothing_out() -> None:
     words = "".join(path.read_text() for path in guides if path.name not in ("reference.md", "messages.md"))
     told = set(re.findall(r"\b(ORKESTRA_[A-Z_]+)=", words))
     assert len(told) > 4 and told - set(settings.KEYS) - set(reference.ENVIRONMENT) == set()
+
+
+def test_every_help_fits_a_narrow_terminal_and_says_what_each_option_does() -> None:
+    for name, command in manual.commands(orkestra, "orkestra"):
+        with click.Context(command, info_name=name.replace("-", " "), terminal_width=80) as context:
+            lines = command.get_help(context).splitlines()
+        assert [line for line in lines if len(line) > 80] == [], name
+        assert [line for line in lines if line.endswith("...") and "Usage" not in line] == [], name
+        silent = [one.name for one in command.params if isinstance(one, click.Option) and not one.help]
+        assert silent == [], name

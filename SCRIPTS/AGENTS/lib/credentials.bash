@@ -56,7 +56,7 @@ credentials::_take_turn() {
     log::write info "waits until another agent has refreshed the login: $source"
     process::run code flock "$lock"
     [[ -z $PROCESS_STOPPING ]] || exit 143
-    ((code == 0)) || die "$EX_FAILED" "cannot take turns with the login $source"
+    ((code == 0)) || die "$EX_FAILED" "cannot take turns with the login $source" "see the owner and rights of its folder"
   fi
   # allow hot-path: only where a token is about to end
   "$ORKESTRA_PYTHON" -m orkestra_shim.freshness stale "$source" "${TICKET[timeout]}" || code=$?

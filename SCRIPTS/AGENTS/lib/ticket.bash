@@ -18,7 +18,7 @@ declare -ga TICKET_ENV=() TICKET_CREDENTIALS=() TICKET_STALE=() TICKET_READ=() T
 
 ticket::read() {
   local folder=$1 name value
-  [[ -d $folder ]] || die "$EX_USAGE" "no ticket: $folder"
+  [[ -d $folder ]] || die "$EX_USAGE" "${0##*/}: there is no ticket $folder" "see the head of $0"
   for name in adapter timeout task try agent base-mode binary session session-stamp; do
     [[ -f $folder/$name ]] || continue
     value=$(<"$folder/$name")

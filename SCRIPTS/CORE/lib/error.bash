@@ -92,5 +92,5 @@ error::enter() {
 
 # error::need_number VALUE WHAT: VALUE is a plain decimal number, or exit 64.
 error::need_number() {
-  [[ $1 =~ ^[0-9]{1,12}$ ]] || die "$EX_USAGE" "$2 must be a whole number, not '$1'"
+  [[ $1 =~ ^[0-9]{1,12}$ ]] || die "$EX_USAGE" "$2 must be a whole number, not '$1'" "see the head of $0"
 }

@@ -21,5 +21,5 @@ fresh::remove() {
 fresh::folder() {
   fresh::remove "$@"
   # shellcheck disable=SC2174  # the folders above are there, or are nobody's secret
-  mkdir -m 700 -p -- "$@" || die "$EX_CANNOT_WRITE" "cannot make $1"
+  mkdir -m 700 -p -- "$@" || die "$EX_CANNOT_WRITE" "cannot make $1" "see the owner and rights of its folder, and the space left"
 }

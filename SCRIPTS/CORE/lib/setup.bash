@@ -27,7 +27,7 @@ setup::lock() {
     exec {SETUP_LOCK}>/dev/null
     return 0
   }
-  mkdir -p -- "${venv%/*}" 2>/dev/null || die "$EX_CANNOT_WRITE" "cannot write ${venv%/*}"
+  mkdir -p -- "${venv%/*}" 2>/dev/null || die "$EX_CANNOT_WRITE" "cannot write ${venv%/*}" "see its owner and rights, or set ORKESTRA_VENV to a folder of yours"
   { exec {SETUP_LOCK}>"$venv.lock"; } 2>/dev/null \
     || die "$EX_CANNOT_WRITE" "cannot write in ${VENV%/*}" \
       "let somebody who may do it run: $ROOT/bin/orkestra --setup-only; or set ORKESTRA_VENV to a folder of yours"
@@ -164,7 +164,7 @@ setup::without_root() {
 setup::need_git() {
   local text
   text=$(git --version)
-  [[ $text =~ ([0-9]{1,4})\.([0-9]{1,4}) ]] || die "$EX_UNAVAILABLE" "this Git does not tell its version: $text"
+  [[ $text =~ ([0-9]{1,4})\.([0-9]{1,4}) ]] || die "$EX_UNAVAILABLE" "this Git does not tell its version: $text" "see: type git; git --version"
   ((10#${BASH_REMATCH[1]} * 10000 + 10#${BASH_REMATCH[2]} >= SETUP_GIT_MINIMUM)) \
     || die "$EX_UNAVAILABLE" "Git ${BASH_REMATCH[0]} is too old: 2.38 or newer is needed" \
       'on Ubuntu: add-apt-repository ppa:git-core/ppa && apt-get install git'

@@ -86,7 +86,7 @@ readonly LAUNCHER_SETTINGS=(PATH HOME USER TZ JAVA_HOME GOROOT DOTNET_ROOT RUSTU
 launcher::_write() (
   local words=() pairs=() name dashes=0
   umask 077
-  mkdir -p -- "$LAUNCHER_JOB" || die "$EX_CANNOT_WRITE" "cannot make $LAUNCHER_JOB"
+  mkdir -p -- "$LAUNCHER_JOB" || die "$EX_CANNOT_WRITE" "cannot make $LAUNCHER_JOB" "see the owner and rights of its folder, and the space left"
   : >"$2"
   while (($# > 0)); do
     if [[ $1 == --env ]] && ((dashes == 1)); then
