@@ -7,7 +7,8 @@
 # work: the agent works in WORKSPACE/tree on what TICKET says; ATTEMPT (the folder of this attempt) gets output.log and
 # what the adapter leaves: result.json, or the tool's raw output.json, output.stderr and output.exit. Where TICKET names a
 # session of the tool that is kept, it goes on with that, and is told no more than what is new (exchange/resume.md).
-# ballot: the agent looks at VIEW, which it cannot write, without logs/ and .git; OUT gets the same files.
+# ballot: the agent looks at VIEW, which it cannot write, without logs/, .git, and the queue and settings in config/; OUT
+# gets the same files.
 # attach: a person has the agent's tool, or a shell, in WORKSPACE/tree, in the terminal that this is started in (of which this
 # is the session's leader, and which is nobody else's); HOME and what else it needs is in PLACE. No limit on its time.
 #

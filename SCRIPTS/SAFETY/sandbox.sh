@@ -5,7 +5,7 @@
 # Options:
 #   --rw PATH, --ro PATH   bound at the same path, writable or not (absolute; may be repeated; in the order given)
 #   --bind ro|rw PATH DEST  PATH bound at DEST, a folder that is there
-#   --hide PATH            an empty folder over PATH
+#   --hide PATH            an empty folder over PATH, or an empty file over a file
 #   --home DIR             bound writable, and HOME
 #   --chdir DIR            where the command starts (default: --home, else /)
 #   --net                  the machine's network; without it there is none, not even the machine's own loopback

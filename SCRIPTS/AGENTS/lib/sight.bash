@@ -12,12 +12,13 @@ sight::work() {
   SIGHT=(--rw "$1" "${BINDS_OPTIONS[@]}")
 }
 
-# sight::ballot VIEW: to read, without history and without what others voted.
+# sight::ballot VIEW: to read, without history, without what others voted, and without who does which task.
 sight::ballot() {
   local hidden
   SIGHT=(--ro "$1")
-  for hidden in logs .git; do
-    [[ ! -d $1/$hidden || -L $1/$hidden ]] || SIGHT+=(--hide "$1/$hidden")
+  for hidden in logs .git config/project.json config/task-queue.json; do
+    # What is no folder and no file of the change itself (a link) shows nothing but what else is in the view.
+    [[ ! -e $1/$hidden || -L $1/$hidden || -L $1/${hidden%/*} ]] || SIGHT+=(--hide "$1/$hidden")
   done
 }
 

@@ -8,6 +8,7 @@
 use SAFETY/rootfs
 
 SANDBOX_BINDS=() # bubblewrap's words for the options
+SANDBOX_EMPTY=() # files that are to be empty
 SANDBOX_PAIRS=() # NAME=VALUE for the command, from --env
 SANDBOX_OWN=()   # NAME=VALUE for the command, ours
 SANDBOX_HOME='' SANDBOX_CHDIR='' SANDBOX_NET='' SANDBOX_STDIN=/dev/null SANDBOX_LIMIT='' SANDBOX_SECONDS=''
@@ -117,7 +118,7 @@ sandbox::_option() {
   case $1 in
     --rw) SANDBOX_BINDS+=(--bind "$2" "$2") ;;
     --ro) SANDBOX_BINDS+=(--ro-bind "$2" "$2") ;;
-    --hide) SANDBOX_BINDS+=(--tmpfs "$2") ;;
+    --hide) if [[ -f $2 ]]; then SANDBOX_EMPTY+=("$2"); else SANDBOX_BINDS+=(--tmpfs "$2"); fi ;;
     --home)
       SANDBOX_BINDS+=(--bind "$2" "$2")
       SANDBOX_HOME=$2
@@ -190,9 +191,13 @@ sandbox::_limit() {
 }
 
 sandbox::_walled() {
-  local pair fd
-  local -a words=("${ROOTFS_ARGS[@]}" ${SANDBOX_BINDS[@]+"${SANDBOX_BINDS[@]}"} --remount-ro /
-    --chdir "${SANDBOX_CHDIR:-${SANDBOX_HOME:-/}}")
+  local pair fd path
+  local -a words=("${ROOTFS_ARGS[@]}" ${SANDBOX_BINDS[@]+"${SANDBOX_BINDS[@]}"})
+  for path in ${SANDBOX_EMPTY[@]+"${SANDBOX_EMPTY[@]}"}; do
+    exec {fd}</dev/null
+    words+=(--ro-bind-data "$fd" "$path")
+  done
+  words+=(--remount-ro / --chdir "${SANDBOX_CHDIR:-${SANDBOX_HOME:-/}}")
   if [[ -n $SANDBOX_NET ]]; then words+=(${ROOTFS_NET_ARGS[@]+"${ROOTFS_NET_ARGS[@]}"}); else words+=(--unshare-net); fi
   if [[ -n $SANDBOX_TTY ]]; then
     words+=(--dev-bind /dev/tty /dev/tty)

@@ -312,6 +312,7 @@ output.log'
 [[ $1 == ballot ]] || exit 1
 cat
 find . -mindepth 1 | sort
+cat config/*
 cp "$ORKESTRA_ATTEMPT_DIR/schema.json" "$ORKESTRA_ATTEMPT_DIR/result.json"
 touch mine 2>/dev/null && echo could write
 exit 0
@@ -319,15 +320,22 @@ ADAPTER
   chmod +x "$PLACE/judge"
   printf '%s' "$PLACE/judge" >"$T/adapter"
   printf '{}' >"$T/exchange/schema.json"
-  mkdir -p "$W/tree/logs/voting" "$W/tree/.git" "$W/tree/src"
+  mkdir -p "$W/tree/logs/voting" "$W/tree/.git" "$W/tree/src" "$W/tree/config"
   touch "$W/tree/logs/voting/vote-001.json" "$W/tree/.git/HEAD" "$W/tree/src/code"
+  echo 'the author is claude' | tee "$W/tree/config/project.json" >"$W/tree/config/task-queue.json"
+  echo 'of the project' >"$W/tree/config/routes.json"
   run "$SCRIPTS/AGENTS/spawn.sh" ballot "$W/tree" "$T" "$A" "$W"
   assert_status 0
   assert_file "$A/output.log" 'the prompt
 ./.git
+./config
+./config/project.json
+./config/routes.json
+./config/task-queue.json
 ./logs
 ./src
-./src/code'
+./src/code
+of the project'
   assert_file "$A/result.json" '{}'
   assert_equal "$(ls -A "$W/ballots")" ''
 }

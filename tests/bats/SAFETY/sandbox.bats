@@ -54,6 +54,9 @@ broken_bubblewrap() {
   assert_status 1
   run sandbox --rw "$W/tree" --hide "$W/tree/secret" -- ls -A "$W/tree/secret"
   assert_equal "$output" ''
+  run sandbox --ro "$W/tree" --hide "$W/tree/secret/file" -- cat "$W/tree/secret/file"
+  assert_status 0
+  assert_equal "$output" ''
   run sandbox -- ls -A "$PLACE" "$FRAMEWORK"
   assert_status 2
   run sandbox -- touch /here
