@@ -15,6 +15,7 @@ from .keyring import Keyring, accounts, shown
 from .tasks import name_problem
 
 PERSON = "person"  # the author of what somebody did by `orkestra attach`: no agent, and nobody's family
+COMMITTEE = "committee"  # who answers a question: no agent, either
 RUNTIME = "RUNTIME"  # the folder in CONFIG
 _TIMEOUT = 20  # seconds for describe and probe
 
@@ -120,6 +121,8 @@ class Agents:
             return Agent(name, problem=problem)
         if name == PERSON:
             return Agent(name, family=PERSON, kind=PERSON, problem="a person works by: orkestra attach TASK")
+        if name == COMMITTEE:
+            return Agent(name, kind=COMMITTEE, problem="a committee answers questions: orkestra ask")
         parts = agentname.parse(name)
         agent = Agent(name, parts.account_id, parts.account, model=parts.model)
         adapter = adapters(self._folders).get(parts.adapter)

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from . import queue
-from .agents import PERSON
+from . import questions, queue
+from .agents import COMMITTEE, PERSON
 from .merits import Merits, domain_of, plain
 from .queue import SUBMITTED, Queue
 
@@ -46,6 +46,8 @@ class Assignment:
     def candidates(self, heap: str) -> list[str]:
         """Names of the agents that may do the tasks of a heap, whether or not they can now."""
         run = self._run
+        if questions.is_heap(heap):
+            return questions.named(run, heap)
         if heap not in _AUTO:
             return list(dict.fromkeys([heap, *run.project.fallback.get(heap, [])]))
         named = [name for name in run.project.agents if "work" in run.agents.get(name).can]
@@ -62,6 +64,8 @@ class Assignment:
         """Those of them that can work now; for what a person has done nobody has to."""
         if heap == SUBMITTED:
             return [PERSON]
+        if questions.is_heap(heap):
+            return [COMMITTEE] if questions.has_quorum(self._run, heap) else []
         return [name for name in self.allowed(heap) if self._run.agents.can_work(name)]
 
     # --- who does ------------------------------------------------------------------------------------------
@@ -72,6 +76,8 @@ class Assignment:
             return str(task.raw["ballot"]["agent"]), "a person has voted on its work"
         if usable == [PERSON]:
             return PERSON, "a person has done it"
+        if usable == [COMMITTEE]:
+            return COMMITTEE, "its members are asked"
         run, state = self._run, self._run.states.get(task.id)
         if state and state.kept and state.author:
             # Who made it does not vote on it, whoever could go on with the task now.

@@ -57,12 +57,12 @@ class Attempts:
         work = Work(task, number, agent, run.try_folder(task.id, number), place, first=number, start=start)
         work.ballot = ballot
         try:
-            tickets.for_task(run, work)
+            (tickets.for_question if task.asks else tickets.for_task)(run, work)
         except OrkestraError:
             run.queue.hold(task, queue.IN_HAND)
             raise
         run.queue.hold(task, queue.REVIEW, False)
-        mode = "resume" if kept else "fresh"
+        mode = "ask" if task.asks else "resume" if kept else "fresh"
         if ballot and not kept:
             mode = "from"
         elif work.start:

@@ -5,6 +5,7 @@ Whatever is not exactly a ballot makes its member absent, with the reason; nothi
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ from .evidence import Result
 from .journal import now
 
 REASON_LIMIT = 4000  # characters
+Ballot = dict[str, Any]
+Judge = Callable[[str, Any], Ballot | str]
 _PROGRAM_EXITS = {0: "approve", 10: "revise", 11: "reject", 12: "abstain"}
 _AGENT_EXITS = {
     EX_DATA: "bad output",
@@ -42,10 +45,13 @@ def read(
     entries: list[dict[str, Any]],
     redact: Callable[[str], str],
     extracts: Mapping[str, Path | None],
+    judge: Judge = lambda _, answer: valid_ballot(answer),
+    key: str = "choice",
 ) -> Asked:
     """The ballots of these members, from folder/ballots.tsv and what agents left in folders of theirs.
 
-    `extracts`: {agent: the jq program that reads its raw output}.
+    `extracts`: {agent: the jq program that reads its raw output}; `judge`: what of a member's answer is its
+    ballot, or why it is none; `key`: one that every answer of this kind has.
     """
     rows = _rows(files.read_bounded(folder / "ballots.tsv", 4 << 20) or b"")
     asked = Asked()
@@ -59,7 +65,7 @@ def read(
             result = evidence.read_result([place / "out", place], extracts.get(member), code)
             # The text says why it was ended: then it has not judged, whatever it says itself.
             code = code if text else result.exit_over(code)
-            ballot = _of_agent(result, code, text)
+            ballot = _of_agent(result, code, text, functools.partial(judge, member), key)
             if code in (EX_LIMITED, EX_LOGIN, EX_UNAVAILABLE):
                 asked.turned[member] = code, result
         if isinstance(ballot, str):
@@ -92,7 +98,9 @@ def _of_program(code: int, text: str) -> dict[str, Any] | str:
     return {"choice": choice, "reason": text.strip(), "confidence": 100}
 
 
-def _of_agent(result: Result, code: int, text: str) -> dict[str, Any] | str:
+def _of_agent(
+    result: Result, code: int, text: str, judge: Callable[[Any], Ballot | str], key: str
+) -> Ballot | str:
     if code != 0:
         name = _AGENT_EXITS.get(code, f"exit {code}")
         return f"{name}: {(text or result.error).strip()[:300]}".rstrip(": ")
@@ -100,22 +108,23 @@ def _of_agent(result: Result, code: int, text: str) -> dict[str, Any] | str:
         return (result.problem or f"error: {result.error}")[:300]
     ballot: Any = result.raw
     if isinstance(ballot.get("ballot"), list):
-        return _of_several(ballot["ballot"])
+        return _of_several(ballot["ballot"], judge, key)
     if isinstance(ballot.get("ballot"), dict):
         ballot = ballot["ballot"]
-    elif "choice" not in ballot and result.text.strip():
+    elif key not in ballot and result.text.strip():
         try:
             ballot = canonical.parse(result.text.strip().encode("utf-8", "replace"), 1 << 19, 16)
         except ValueError as error:
             return f"its ballot is not JSON: {error}"
-    return valid_ballot(ballot) if ballot else "left no ballot"
+    return judge(ballot) if ballot else "left no ballot"
 
 
-def _of_several(objects: list[Any]) -> dict[str, Any] | str:
+def _of_several(objects: list[Any], judge: Callable[[Any], Ballot | str], key: str) -> Ballot | str:
     """The last ballot among the objects in an answer. Where they say different things it has not decided."""
-    found = [valid_ballot(one) for one in objects]
+    found = [judge(one) for one in objects]
     cast = [one for one in found if not isinstance(one, str)]
-    choices = list(dict.fromkeys(one["choice"] for one in cast))
-    if len(choices) > 1:
-        return f"it contradicts itself: it gave several ballots ({', '.join(choices)})"
+    said = list(dict.fromkeys(canonical.canonical(one[key]).decode() for one in cast))
+    if len(said) > 1:
+        shown = ", ".join(one.strip('"') for one in said)[:300]
+        return f"it contradicts itself: it gave several ballots ({shown})"
     return cast[-1] if cast else (found[-1] if found else "left no ballot")

@@ -26,6 +26,7 @@ from orkestra_shim.errors import EX_DATA, EX_USAGE, OrkestraError
 from orkestra_shim.plumbing import Git
 from orkestra_shim.project import Project
 from orkestra_shim.session import Session
+from orkestra_shim.tasks import QUESTIONS
 from orkestra_shim.taskstate import TaskState
 from orkestra_shim.text import printable
 
@@ -179,6 +180,8 @@ def _row(
     }
     if status == "needs_human" and outcome and outcome.get("asks"):
         row["asks"] = outcome["asks"]
+    if kind := next((key for key in QUESTIONS if isinstance(raw.get(key), dict)), None):
+        row |= {"kind": kind, "members": raw[kind].get("members") or []}
     if status == "proposed" and isinstance(raw.get("source"), str):
         row["source"] = raw["source"]
     if raw["id"] in working and status == "pending":
@@ -229,6 +232,13 @@ def _limited(row: dict[str, Any], found: Project, past: progress.Past, limits: l
         return
     reviewers = past.put_off.get(row["id"])
     named = [row["agent"], *found.fallback.get(row["agent"], [])]
+    if "kind" in row:
+        named = row["members"] or found.agents
+        known = [cooldowns.holding(limits, name) for name in named]
+        if known.count(None) < max(1, -(-len(named) * 6 // 10)):
+            row["limited"] = sorted({one.name for one in known if one})
+            row["waits_for_review"] = False
+        return
     names = reviewers or (found.agents if row["agent"] == "auto" else named)
     known = [cooldowns.holding(limits, name) for name in names]
     if known and all(known):

@@ -11,6 +11,7 @@ from orkestra_shim import __version__
 from orkestra_shim.commands import (
     Group,
     agents,
+    ask,
     attach,
     blame,
     completion,
@@ -65,6 +66,7 @@ for command in (
     task.task,
     attach.attach,
     undo.undo,
+    ask.ask,
     vote.vote,
     blame.blame,
     agents.agents,

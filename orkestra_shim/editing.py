@@ -67,13 +67,13 @@ def need_no_key(text: str, name: str) -> None:
     keys.Keys(keyring.read(home.open_home().config).secret_values()).need_none(text, name)
 
 
-def add(found: Project, fields: Raw) -> str:
-    """Appends a task; a missing id is made. Returns the id."""
+def add(found: Project, fields: Raw, prefix: str = "t") -> str:
+    """Appends a task; a missing id is made, which begins so. Returns the id."""
 
     def change(top: Raw) -> str:
         tasks = top["tasks"]
         taken = [raw["id"] for raw in tasks]
-        name = fields.get("id") or queue.new_id(taken)
+        name = fields.get("id") or queue.new_id(taken, prefix)
         if name in taken:
             raise OrkestraError(
                 EX_USAGE, f"there is a task '{printable(name)}' already", "choose another --id"

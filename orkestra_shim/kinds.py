@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import casting, committee
+from . import casting, committee, polls
 from .errors import OrkestraError
 
 Vote = dict[str, Any]
@@ -131,6 +131,14 @@ def _review(vote: Vote, votes: Mapping[str, Vote]) -> Iterator[str]:
     yield from _stands(vote, votes)
 
 
+# --- questions ----------------------------------------------------------------------------------------------
+
+
+def _rounds(vote: Vote, _: Mapping[str, Vote]) -> Iterator[str]:
+    yield from polls.problems(vote)
+
+
 KINDS: dict[str, Kind] = {
     "review": Kind(committee.recount, committee.DERIVED, _choice, _approved, _review),
+    "ask": Kind(polls.recount, polls.DERIVED, polls.problem, lambda _: [], _rounds),
 }

@@ -7,7 +7,7 @@ Ballots name options as `options` does; the record has their texts where those s
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from . import profilejson, ranking, records, tally
@@ -15,6 +15,7 @@ from .journal import now
 
 Record = dict[str, Any]
 
+_ONE = 1000  # the weight of one vote
 SCHULZE, APPROVAL = "schulze", "approval"
 # Methods that need no scores.
 METHODS = tuple(name for name, forms in tally.METHODS.items() if forms & {"ranking", "approve"})
@@ -63,10 +64,10 @@ def open_poll(
         "kind": kind,
         "task": task,
         "question": question,
-        "options": list(options) or list(ranking.MOTION[:2]),
+        "options": list(options) if method else list(ranking.MOTION[:2]),
         "quorum": quorum(len(electorate)),
         "seed": secrets.token_hex(16),
-        "weights": {one["member"]: 1000 for one in electorate} | dict(weights or {}),
+        "weights": {one["member"]: _ONE for one in electorate} | dict(weights or {}),
         "electorate": [dict(one) for one in electorate],
         "recused": list(recused),
         "round": 1,
@@ -75,8 +76,13 @@ def open_poll(
     }
     opened |= {"method": method} if method else {"rule": "majority", "of": "cast"}
     opened |= {"default": default} if default else {}
+    return opened | with_texts(options)
+
+
+def with_texts(options: Mapping[str, str]) -> Record:
+    """{"texts"}: what members read of the options whose name does not say it."""
     texts = {option: text for option, text in options.items() if text != option}
-    return opened | ({"texts": texts} if texts else {})
+    return {"texts": texts} if texts else {}
 
 
 def paper(vote: Mapping[str, Any], member: str) -> ranking.Paper:
@@ -109,11 +115,31 @@ def decide(vote: Record) -> Record:
         voters = [one["member"] for one in vote["ballots"]]
         kinds = {one["kind"] for one in vote["electorate"] if one["member"] in voters}
         decision, why = _words(vote, counted)
-        # What the ballots say anyway is not recorded twice.
-        counted = {
-            key: value for key, value in counted.items() if key not in ("candidates", "unit", "weight")
-        }
         return {"tally": counted, "decision": decision, "why": why, "reviewed_by": _by(kinds)}
+
+
+def problem(vote: Record, ballot: Record) -> str:
+    """Why what a record has as a ballot is none, '' when it is one."""
+    paper_of = paper(vote, ballot["member"])
+    found = paper_of.read({**ballot, paper_of.form: paper_of.written(ballot.get(paper_of.form))})
+    return found if isinstance(found, str) else ""
+
+
+def problems(vote: Record) -> Iterator[str]:
+    """What of the rounds of a record does not hold."""
+    if "default" in vote and vote["default"] not in vote["options"]:
+        yield "its default option is none of its options"
+    if "before" not in vote:
+        return
+    before, after = ({one["member"]: one for one in vote[key]} for key in ("before", "ballots"))
+    if list(before) != list(after):
+        yield "the ballots before the discussion are not those of the members that voted"
+    for one in vote["before"]:
+        if wrong := problem(vote, one):
+            yield f"the first ballot of {one['member']}: {wrong}"
+    for one in vote["unchanged"]:
+        if before.get(one["member"]) != after.get(one["member"]):
+            yield f"the ballot of {one['member']}, which gave no second one, is not its first"
 
 
 def recount(vote: Record) -> Record:
@@ -132,6 +158,8 @@ def _profile(vote: Record) -> Record:
             row["left_out"] = without
         rows.append(row)
     found = {key: vote[key] for key in _PROFILE if vote.get(key)}
+    if all(weight == _ONE for weight in vote["weights"].values()):
+        del found["weights"]  # then the numbers are votes
     found |= {"members": [one["member"] for one in vote["electorate"]], "ballots": rows}
     if method:
         return found | {"candidates": vote["options"], "method": method}

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import excerpt
+from . import excerpt, polled
 from .excerpt import Excerpt
 from .overrides import NONE, Overrides
 from .ranking import Paper
@@ -24,7 +24,7 @@ DIFF_LIMIT = 200_000
 RULES_LIMIT = 32_768
 TASK, RESUME, REVIEW, FEEDBACK = "task.md.j2", "resume.md.j2", "review.md.j2", "feedback.md.j2"
 OWN = (TASK, RESUME, REVIEW, FEEDBACK)
-POLL = "poll.md.j2"
+POLL, PROPOSE = "poll.md.j2", "propose.md.j2"
 
 
 @functools.cache
@@ -170,12 +170,14 @@ def for_pull_request(
     """The body of a pull request: what was asked, who decided what. Quoted text cannot leave its fence."""
     quoted = [description, str(outcome["title"])]
     quoted += [str(one["reason"]) for vote in votes for one in vote["ballots"]]
+    quoted += [polled.said(one) for vote in votes for one in vote["ballots"]]
     quoted += [str(one["why"]) for vote in votes for one in vote["absent"]]
     longest = max((len(run) for text in quoted for run in re.findall("`+", text)), default=0)
     values = {
         "fence": "`" * max(3, longest + 1),
         "outcome": outcome,
         "votes": votes,
+        "said": polled.said,
         "description": clean(description).strip(),
         "riders": riders,
     }

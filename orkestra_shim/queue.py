@@ -104,13 +104,13 @@ def read(path: Path, name: str = "") -> Document:
     return Document(jsonfile.decode(jsonfile.read_bytes(path), name), name)
 
 
-def new_id(taken: Iterable[str]) -> str:
-    """A short random id (t-xxxxxx) that is not taken, so that two clones do not collide."""
+def new_id(taken: Iterable[str], prefix: str = "t") -> str:
+    """A short random id (PREFIX-xxxxxx) that is not taken, so that two clones do not collide."""
     import secrets
 
     known = set(taken)
     while True:
-        name = "t-" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
+        name = f"{prefix}-" + "".join(secrets.choice(_ALPHABET) for _ in range(6))
         if name not in known:
             return name
 
@@ -151,6 +151,10 @@ class Queue:
         """Tasks of one heap can be done by the same agents."""
         if "submitted" in task.raw or "ballot" in task.raw:
             return SUBMITTED
+        if task.asks:
+            from . import questions
+
+            return questions.heap(task)
         return "auto+command" if task.agent == "auto" and task.command else task.agent
 
     def is_ready(self, task: Task) -> bool:

@@ -65,6 +65,12 @@ class Paper:
         tiers = [" = ".join(sorted(map(self.letter, tier), key=_place)) for tier in ballot["ranking"]]
         return " > ".join(tiers) or "all of them alike"
 
+    def written(self, said: Any) -> Any:
+        """What a ballot says by name, as this member would have written it; unknown names as they are."""
+        if isinstance(said, list):
+            return [self.written(one) for one in said]
+        return self._letter.get(said, said) if isinstance(said, str) and self.form != CHOICE else said
+
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of an answer. The reason comes first: a model thinks while it writes."""
         one = {"type": "string", "enum": list(self.letters)}

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from . import board, clock, drawing, journal, morning, records, spending, timeline, voted
+from . import board, clock, drawing, journal, morning, polled, records, spending, timeline, voted
 from .board import Board
 from .plumbing import Git
 from .session import Session
@@ -205,6 +205,7 @@ def _template(name: str) -> Any:
         "member": voted.member,
         "electorate": lambda vote: {entry["member"]: entry for entry in vote["electorate"]},
         "votes": voted.weight,
+        "said": polled.said,
     }
     environment.filters.update(filters)
     return environment.get_template(name)

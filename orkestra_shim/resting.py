@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from . import queue
+from . import polls, questions, queue
 from .cooldowns import Limit
 from .evidence import Result
 from .journal import at
@@ -84,8 +84,19 @@ class Resting:
         times = [self._rests(state) for _, state in self.waiting()]
         for heap in list(run.queue.heaps):
             if run.queue.first(heap) is not None:
-                times += [run.agents.rests(name) for name in self._able(heap)]
+                times += self._times(heap)
         return min((time for time in times if time < math.inf), default=None)
+
+    def _times(self, heap: str) -> list[float]:
+        """For each agent that could do the tasks of a heap, the seconds that it rests.
+
+        Of a question those until so many of its members may be asked as it needs.
+        """
+        rests = sorted(self.run.agents.rests(name) for name in self._able(heap))
+        if not questions.is_heap(heap):
+            return rests
+        needed = polls.quorum(len(questions.voters(self.run, heap)))
+        return rests[needed - 1 : needed]
 
     def _able(self, heap: str) -> list[str]:
         """Who could do the tasks of a heap if it were not limited."""

@@ -124,7 +124,7 @@ class Review:
         asked = ballots.read(folder, entries, run.redact, extracts)
         shutil.rmtree(work.place.folder / tickets.BALLOTS, ignore_errors=True)
         work.cast += asked.cast
-        work.absent += [self._told(work, one, asked.turned.get(one["member"])) for one in asked.absent]
+        work.absent += [self.told(work, one, asked.turned.get(one["member"])) for one in asked.absent]
         for entry in entries:
             if is_agent(entry) and entry["member"] not in asked.turned:
                 run.agents.answered(entry["member"])
@@ -135,7 +135,7 @@ class Review:
             return ("more",)
         return self._closed(work)
 
-    def _told(self, work: Work, absent: dict[str, str], turned: tuple[int, Result] | None) -> dict[str, str]:
+    def told(self, work: Work, absent: dict[str, str], turned: tuple[int, Result] | None) -> dict[str, str]:
         """Why a member is absent. What its tool said of its account holds for every run."""
         if turned is None:
             return absent

@@ -22,6 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import files, resuming, shares, tickets, votes, wire
+from .asking import Asking
 from .attempt import Attempts
 from .endings import Endings
 from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
@@ -55,6 +56,7 @@ class Server(Loop):
         self.landings = Landings(run, self.endings)
         self._rang_at = 0  # run.drafted when the orchestrator was last told of a rest
         self._waits_told = ""  # what the run waits for, as the orchestrator knows it
+        self.asking = Asking(run, review, self.endings)
         steps, ends, lands = self.attempts, self.endings, self.landings
         self.worker_verbs: dict[str, Handler] = {
             "base": (steps.base, 1, 1),
@@ -66,6 +68,8 @@ class Server(Loop):
             "vote-open": (self._vote_open, 3, 3),
             "put-off": (review.put_off, 1, 1),
             "vote-close": (self._vote_close, 1, 1),
+            "ask-open": (self.asking.open, 2, 2),
+            "ask-close": (self._ask_close, 1, 1),
             "conflict": (ends.conflict, 1, 2),
             "failed": (ends.fail, 1, 1),
             "released": (ends.released, 1, 1),
@@ -294,6 +298,10 @@ class Server(Loop):
         tickets.for_task(run, work)
         return reply
 
+    def _ask_close(self, work: Work, name: str) -> Reply:
+        self.run.meter.ballots(work)
+        return self.asking.close(work, name)
+
     # --- control -------------------------------------------------------------------------------------------
 
     def _worker(self, name: str, life: str) -> Reply:
@@ -316,6 +324,7 @@ class Server(Loop):
     def _plan(self) -> Reply:
         run = self.run
         ready = sum(1 for _ in run.queue.ready()) + sum(1 for _ in run.resting.waiting())
+        work = any(not task.asks for task in run.queue.ready())
         here = run.here.runtime
         missing = shares.look(run.project, run.here.git)
         place = Place(here, run.here.workspaces / "w0", run.here.project)
@@ -323,7 +332,8 @@ class Server(Loop):
         files.write_plain(here / "baseline-timeout", str(run.project.check_timeout))
         files.write_plain(here / "setup", run.project.setup)
         files.write_plain(here / "baseline-binds", tickets.nul(shares.triples(place, run.project.share)))
-        check = "1" if run.project.check.strip() else "0"
+        # A question is answered on the branch as it is, whatever its check says.
+        check = "1" if run.project.check.strip() and (work or run.here.stay) else "0"
         paused = "1" if run.pauses.now.everything else "0"
         return str(ready), str(run.queue.unfinished()), check, paused, *missing
 

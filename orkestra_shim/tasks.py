@@ -15,6 +15,7 @@ DEFAULT_ATTEMPTS = 3
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 _OUTCOME = re.compile(r"outcome-[0-9]{3,12}\Z")
 _PATCH = re.compile(r"[0-9a-f]{40,64}\Z")
+QUESTIONS = ("ask",)  # a task with one of these keys is put to the committee, and no agent's work
 BALLOT = ("attempt", "agent", "patch_id", "choice", "reason", "name", "email", "cast_at")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 NAME_RULE = (
@@ -155,6 +156,13 @@ def _ballot(key: str, value: object) -> None:
         raise Refused(key, f"{key} needs a reason and the patch_id of a change")
 
 
+def _question(key: str, value: object) -> None:
+    from . import questions
+
+    if problem := questions.problem(value):
+        raise Refused(key, f"{key} {problem}")
+
+
 CHECKS: dict[str, Callable[[str, object], None]] = {
     "id": _name,
     "title": _line,
@@ -181,6 +189,7 @@ CHECKS: dict[str, Callable[[str, object], None]] = {
     "ballot": _ballot,
     "reason": _text,
     "note": _text,
+    "ask": _question,
 }
 
 
@@ -240,6 +249,11 @@ class Task:
     def agent(self) -> str:
         """As written; 'auto' when nothing is."""
         return str(self.raw.get("agent") or "auto")
+
+    @property
+    def asks(self) -> bool:
+        """Whether it is a question, and no work."""
+        return any(key in self.raw for key in QUESTIONS)
 
     @property
     def command(self) -> str:

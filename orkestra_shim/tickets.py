@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from . import agentname, committee, files, freshness, prompts, resuming, shares
 from .agents import Agent
@@ -80,6 +80,17 @@ def for_task(run: Run, work: Work) -> None:
     write(run, work.place, run.agents.get(work.agent), plain, lists, exchange, usd)
     told = exchange["resume.md" if work.session else "prompt.md"]
     files.write_plain(work.folder / "prompt.md", told, 0o644)
+
+
+def for_question(run: Run, work: Work) -> None:
+    """The ticket of a question, which no agent works on; what is asked goes into the folder of the try."""
+    folder = work.place.folder
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.write_plain(folder / "binds", nul(shares.triples(work.place, run.project.share)))
+    raw = work.task.raw
+    files.write_plain(
+        work.folder / "prompt.md", run.redact(str(raw.get("description") or work.task.title)), 0o644
+    )
 
 
 def check_of(run: Run, work: Work) -> str:
@@ -157,15 +168,25 @@ def for_ballot(run: Run, work: Work, vote: Path, member: str, diff: bytes, shown
     prompt = run.redact(
         prompts.render(prompts.REVIEW, prompts.review_values(work.task, work.evidence, shown), run.own)
     )
+    given: Exchange = {"diff.patch": run.redact.bytes(diff)}
+    return for_member(run, work, vote, member, prompt, committee.BALLOT_SCHEMA, given)
+
+
+def for_member(
+    run: Run,
+    work: Work,
+    vote: Path,
+    member: str,
+    prompt: str,
+    schema: dict[str, Any],
+    given: Exchange | None = None,
+) -> Path:
+    """The same for whatever is asked, with further files that the member gets."""
     timeout = min(BALLOT_TIMEOUT, int(work.task.raw.get("timeout", DEFAULT_TIMEOUT)))
     name = agentname.folder(member)
     place = Place(work.place.folder / BALLOTS / name, work.place.workspace, work.place.project)
     files.write_plain(files.make_below(vote, name) / "prompt.md", prompt, 0o644)
-    exchange: Exchange = {
-        "prompt.md": prompt,
-        "diff.patch": run.redact.bytes(diff),
-        "schema.json": json.dumps(committee.BALLOT_SCHEMA),
-    }
+    exchange: Exchange = {"prompt.md": prompt, "schema.json": json.dumps(schema), **(given or {})}
     plain = {"timeout": str(timeout)}
     usd = run.purse.ballot_usd(work.task, member)
     write(run, place, run.agents.get(member), plain, {"binds": []}, exchange, usd)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import committee, files, kinds, records, votes
+from . import committee, files, kinds, polled, polls, records, votes
 from .errors import EX_USAGE, OrkestraError
 from .plumbing import Git
 from .text import printable
@@ -38,7 +38,7 @@ class Vote:
         """For lists."""
         vote = self.record
         with records.reading(vote["id"]):
-            choices = [ballot["choice"] for ballot in vote["ballots"]]
+            choices = [ballot.get("choice") for ballot in vote["ballots"]]
             return {
                 "id": vote["id"],
                 "kind": vote["kind"],
@@ -48,6 +48,7 @@ class Vote:
                 "why": vote["why"],
                 "reviewed_by": vote["reviewed_by"],
                 "ballots": {choice: choices.count(choice) for choice in committee.CHOICES},
+                "cast": len(choices),
                 "absent": len(vote["absent"]),
                 "closed_at": vote["closed_at"],
                 "recorded": self.recorded,
@@ -112,22 +113,45 @@ def quoted(text: object, indent: str) -> Iterator[str]:
 def line(row: dict[str, Any], width: int) -> str:
     """A row of a list; `width` of the column of tasks."""
     ballots = ", ".join(f"{count} {choice}" for choice, count in row["ballots"].items() if count)
+    if row["kind"] != "review":
+        ballots = f"{row['cast']} ballots" if row["cast"] else ""
     absent = f", {row['absent']} absent" if row["absent"] else ""
     where = row["outcome"] or "not recorded yet"
     return printable(
         f"{row['id']}  {row['task']:<{width}}  {row['decision']:<12}  {ballots or 'no ballots'}{absent}; "
-        f"reviewed by {row['reviewed_by']}; {where}"
+        f"{row['kind'] if row['kind'] != 'review' else 'reviewed'} by {row['reviewed_by']}; {where}"
     )
 
 
 def lines(one: Vote) -> Iterator[str]:
     """Everything about a vote. Raises 65 for a record whose fields are not what they should be."""
     with records.reading(str(one.record["id"])):
-        yield from _why(one)
-        yield "who voted what"
-        yield from _voters(one.record)
-        yield "how it was counted"
-        yield from _count(one.record)
+        if polls.is_poll(one.record):
+            yield from _poll(one)
+        else:
+            yield from _why(one)
+            yield "who voted what"
+            yield from _voters(one.record)
+            yield "how it was counted"
+            yield from _count(one.record)
+        yield from _again(one.record)
+
+
+def _poll(one: Vote) -> Iterator[str]:
+    """One that is no review."""
+    vote, outcome = one.record, one.outcome
+    yield printable(f"{vote['id']}: {vote['decision']}: {vote['why']}")
+    yield from quoted(vote["question"], "  ")
+    told = f"{outcome['id']}, {outcome['decision']}" if outcome else "in no outcome yet"
+    told += "" if one.recorded else "; only this machine's execution log has it"
+    yield printable(
+        f"  {vote['kind']} {vote['task']}, round {vote['round']}, closed {vote['closed_at']}; {told}"
+    )
+    yield from polled.options(vote, quoted)
+    yield "who voted what"
+    yield from polled.ballots(vote, member, quoted)
+    yield "how it was counted"
+    yield from polled.count(vote)
 
 
 def _why(one: Vote) -> Iterator[str]:
@@ -209,6 +233,9 @@ def _count(vote: Record) -> Iterator[str]:
     weights = {name: number for name, number in vote["weights"].items() if number != 1000}
     shown = ", ".join(f"{name} {weight(number)}" for name, number in weights.items())
     yield printable(f"  weights: {shown}, the others 1" if weights else "  weights: one vote each")
+
+
+def _again(vote: Record) -> Iterator[str]:
     differs = kinds.differs(vote)
     yield printable(
         f"  counted again from its ballots: not the same ({', '.join(differs)}); orkestra verify says more"

@@ -41,6 +41,9 @@ class Work:
     cast: list[dict[str, Any]] = field(default_factory=list)  # their ballots until now
     absent: list[dict[str, str]] = field(default_factory=list)
     second: str = ""  # who was called in after a reject
+    stage: str = ""  # of a question's vote: what its members are asked for now
+    tries: int = 0  # how often they have been
+    refused: dict[str, str] = field(default_factory=dict)  # by member: why its last proposal was none
     waiting: dict[str, Any] = field(
         default_factory=dict
     )  # for which reviewers its change waits, and how many

@@ -2,7 +2,7 @@
 # Summary: One worker: takes tasks from the store, one after the other, and brings each as far as it goes.
 # Usage: worker.sh NUMBER     (started by orchestrator.sh, with its environment and ORKESTRA_RUN)
 #   A task goes through stages; each is a function that says what comes next:
-#     prepare -> work -> take -> check -> gates -> vote -> land
+#     prepare -> work -> take -> check -> gates -> vote -> land      (a question: ask)
 #   What a stage does stands by itself (workspace, validate, spawn.sh, check, gates, hold-vote.sh, land): files and
 #   arguments in, an exit status out; what follows from its result is decided by the store. Nothing here decides over
 #   JSON. The file is long so that a task's whole way can be read from top to bottom in one place.
@@ -210,14 +210,18 @@ worker::lost() {
 
 # --- stages -----------------------------------------------------------------------------------------------------
 
-stage::prepare() {
+# The workspace is the branch as it is now.
+worker::prepare() {
   git::head BASE
   worker::workspace prepare "$BASE"
-  if ((STATUS != 0)); then
-    store::ask released "the workspace cannot be prepared"
-    die "$EX_CANNOT_WRITE" "the workspace $WORKSPACE cannot be prepared (exit $STATUS)" \
-      "${WORKSPACE_WHY:-see the space left on its disk}"
-  fi
+  ((STATUS != 0)) || return 0
+  store::ask released "the workspace cannot be prepared"
+  die "$EX_CANNOT_WRITE" "the workspace $WORKSPACE cannot be prepared (exit $STATUS)" \
+    "${WORKSPACE_WHY:-see the space left on its disk}"
+}
+
+stage::prepare() {
+  worker::prepare
   worker::furnish
   [[ -z $LIMITS_LOST ]] || return 0
   worker::owns
@@ -494,6 +498,30 @@ stage::vote() {
   esac
 }
 
+# A question, put to its members in rounds; what they look at is the branch as it is.
+stage::ask() {
+  local vote folder
+  worker::prepare
+  worker::base_tree
+  TREE=$BASE_TREE
+  store::ask ask-open "$BASE" "$TREE"
+  if [[ ${STORE_REPLY[0]} == vote ]]; then
+    vote=${STORE_REPLY[1]} folder=${STORE_REPLY[2]}
+    STORE_REPLY=(more)
+  fi
+  while [[ ${STORE_REPLY[0]} == more ]]; do
+    worker::hold_vote "$folder"
+    worker::look_around
+    store::ask ask-close "$vote"
+  done
+  case ${STORE_REPLY[0]} in
+    answered) worker::tell "answered: ${STORE_REPLY[1]}" ;;
+    waits) worker::tell "waits ${STORE_REPLY[1]}" ;;
+    *) worker::tell "needs a person: ${STORE_REPLY[1]}" ;;
+  esac
+  NEXT=''
+}
+
 # Its reviewers are limited: the work is kept, and others go on.
 worker::put_off() {
   local why=$1
@@ -689,7 +717,11 @@ worker::do_task() {
   BEGIN=prepare
   [[ $mode != from ]] || BEGIN=from
   NEXT=$BEGIN
-  if [[ $mode == resume ]]; then NEXT=resume; else worker::tell "given to $AGENT"; fi
+  case $mode in
+    resume) NEXT=resume ;;
+    ask) NEXT=ask ;;
+    *) worker::tell "given to $AGENT" ;;
+  esac
   while [[ -n $NEXT ]]; do
     [[ -z $PROCESS_STOPPING ]] || worker::leave
     worker::show_stage "$NEXT"
