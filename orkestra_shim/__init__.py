@@ -3,7 +3,7 @@
 The command: `cli`, `commands`, `session`; `create`, `adopt` (`fitness`, `suggest`), `editing` (`editor`),
 `importing` (of `incoming` files: `checklist`, `issuelist`, `taskmaster`, `tasktable`; of models: `tasklist`),
 `board` (with `progress`, `spent`; shown by `standing`, and since a time by `morning` with `clock`),
-`onetask` of it (with `tries`), `demo`, `doctor`,
+`onetask` of it (with `tries`), `demo`, `doctor` (`lacking`),
 `verify` (with `landed`, `changes`, `findings`; `kinds` of votes), `crontab`, and
 `scripts`, which hands over to Bash (`context`
 tells it where). `once` is what cron calls (with `tools`). `consistency` looks at a whole project; `mending`

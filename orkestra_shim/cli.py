@@ -162,6 +162,13 @@ def _quiet_stdout() -> None:
 def _unexpected(error: Exception) -> int:
     from orkestra_shim.text import printable
 
+    if isinstance(error, ImportError):
+        from orkestra_shim import lacking
+
+        missing = lacking.names()
+        if missing:
+            print(lacking.error(missing).lines(), file=sys.stderr)
+            return EX_UNAVAILABLE
     if isinstance(error, OSError) and error.filename is not None:
         print(f"orkestra: {printable(error.filename)}: {error.strerror}", file=sys.stderr)
         return EX_CANNOT_WRITE

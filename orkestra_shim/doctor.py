@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orkestra_shim import home as home_module
-from orkestra_shim import keyring, projects, repo, scripts, settings
+from orkestra_shim import keyring, lacking, projects, repo, scripts, settings
 from orkestra_shim.errors import EX_OK, EX_UNAVAILABLE, OrkestraError
 from orkestra_shim.home import Home, scripts_folder
 from orkestra_shim.settings import Value
@@ -137,17 +137,10 @@ def _tools() -> Iterator[Finding]:
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    lacking = []
-    for module in ("click", "dotenv", "git", "jinja2", "pyjq", "rich", "sh"):
-        try:
-            __import__(module)
-        except ImportError:
-            lacking.append(module)
-    if lacking:
-        cure = (
-            f"{home_module.framework_root()}/bin/orkestra --setup-only; or: pip install --upgrade orkestra-ai"
-        )
-        return Finding("python", MISSING, f"{version} in {sys.prefix} lacks {', '.join(lacking)}", cure)
+    missing = lacking.names()
+    if missing:
+        told = f"{version} in {sys.prefix} lacks {', '.join(missing)}"
+        return Finding("python", MISSING, told, lacking.cure(missing))
     return Finding("python", GOOD, f"{version} in {sys.prefix}")
 
 

@@ -80,7 +80,11 @@ def open_home() -> Home:
     home = find()
     for folder in (home.config / "agents", home.config / "templates", home.logs):
         if not folder.is_dir():
-            make_folder(folder)
+            try:
+                make_folder(folder)
+            except OrkestraError as error:
+                hint = "mend that, or set ORKESTRA_HOME to a folder of yours"
+                raise OrkestraError(error.code, error.message, hint) from error
     if home.folder != home.root:
         for name in _EXAMPLES:
             _copy_example(name, home)

@@ -141,7 +141,9 @@ run::look_at_sandbox() {
 # Where what has changed is looked for after each attempt, Python has nothing left to write beside its own source. One that
 # may not write there cannot be made to by an agent either.
 run::compile() {
-  "$ORKESTRA_PYTHON" -m compileall -q "$ORKESTRA_ROOT/orkestra_shim" >/dev/null 2>&1 || log::write info 'Python keeps nothing compiled here'
+  local package=$ORKESTRA_ROOT/orkestra_shim
+  [[ -d $package ]] || package=$ORKESTRA_ROOT # installed with pip
+  "$ORKESTRA_PYTHON" -m compileall -q "$package" >/dev/null 2>&1 || log::write info 'Python keeps nothing compiled here'
 }
 
 # The nodes are looked at anew, and what had to be left of folders that a node nobody reached could write to goes.

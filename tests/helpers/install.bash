@@ -111,9 +111,24 @@ install::slow_agents() {
     || install::give_up 'the slow agents could not be installed' 'see what npm said above; ORKESTRA_TEST_SLOW_AGENTS=0 leaves them out'
 }
 
+# pyjq's source, ahead of the test of a machine on which it cannot be built. Its setup.py wants a lib2to3 to be looked at.
+install::pyjq_source() {
+  local place=$VENV/test-cache/pyjq pinned
+  [[ " $* " == *' e2e '* ]] || return 0
+  pinned=$(grep '^pyjq==' orkestra_shim/requirements.txt)
+  [[ ! -e $place/pyjq-${pinned#pyjq==}.tar.gz ]] || return 0
+  mkdir -p -- "$place/stand-in/lib2to3"
+  : >"$place/stand-in/lib2to3/__init__.py"
+  : >"$place/stand-in/lib2to3/main.py"
+  PYTHONPATH=$place/stand-in install::retry "$VENV/bin/python" -m pip --quiet download --no-deps --no-build-isolation \
+    --no-binary pyjq --dest "$place" "$pinned" \
+    || install::give_up "the source of $pinned could not be fetched" 'see what pip said above; bin/test tries again'
+}
+
 install::everything() {
   install::packages "$@"
   install::environment
+  install::pyjq_source "$@"
   install::scanner "$@"
   install::slow_agents "$@"
 }

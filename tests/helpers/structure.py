@@ -289,6 +289,7 @@ TOP_FOLDERS = {"SCRIPTS", "bin", "orkestra_shim", "CONFIG", "PROJECTS", "LOGS", 
 TOP_FILES = {
     *(
         "setup.cfg",
+        "setup.py",
         "pyproject.toml",
         "README.md",
         "LICENSE",

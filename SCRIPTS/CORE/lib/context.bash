@@ -7,21 +7,35 @@ use list git
 context::python() {
   export ORKESTRA_ROOT=${ORKESTRA_SCRIPTS%/*} PYTHONDONTWRITEBYTECODE=1
   # Our package is imported, and nothing from the folder where a Python happens to be started (a project, say).
-  # Installed with pip ORKESTRA_ROOT is the package itself: on the path its queue.py would stand for Python's own.
   export PYTHONSAFEPATH=1 PYTHONNOUSERSITE=1
   unset PYTHONPATH
-  [[ ! -d $ORKESTRA_ROOT/orkestra_shim ]] || export PYTHONPATH=$ORKESTRA_ROOT
-  if [[ -n ${ORKESTRA_PYTHON:-} ]]; then return; fi
-  local candidate
-  # From a checkout; from an installed package (PREFIX/lib/pythonX.Y/site-packages/orkestra_shim/SCRIPTS).
-  for candidate in "${ORKESTRA_VENV:-$ORKESTRA_ROOT/.venv}/bin/python" "${ORKESTRA_ROOT%/lib/python*}/bin/python"; do
-    if [[ -x $candidate ]]; then
-      export ORKESTRA_PYTHON=$candidate
-      return
-    fi
+  if [[ ! -d $ORKESTRA_ROOT/orkestra_shim ]]; then
+    context::_installed_python
+    return
+  fi
+  export PYTHONPATH=$ORKESTRA_ROOT
+  [[ -z ${ORKESTRA_PYTHON:-} ]] || return 0
+  ORKESTRA_PYTHON=${ORKESTRA_VENV:-$ORKESTRA_ROOT/.venv}/bin/python
+  [[ -x $ORKESTRA_PYTHON ]] \
+    || die "$EX_UNAVAILABLE" "the environment of this checkout has not been set up: $ORKESTRA_ROOT" \
+      "do this once: $ORKESTRA_ROOT/bin/orkestra doctor"
+  export ORKESTRA_PYTHON
+}
+
+# Installed with pip ORKESTRA_ROOT is the package itself, PREFIX/lib/pythonX.Y/site-packages/orkestra_shim: on the path its
+# queue.py would stand for Python's own. By `pip install --user` PREFIX is the user's, and Python is somewhere else.
+context::_installed_python() {
+  local prefix=${ORKESTRA_ROOT%/lib/python*} version candidate
+  [[ ! $prefix -ef ${PYTHONUSERBASE:-${HOME:-}/.local} ]] || unset PYTHONNOUSERSITE
+  [[ -z ${ORKESTRA_PYTHON:-} ]] || return 0
+  version=${ORKESTRA_ROOT#"$prefix/lib/"}
+  for candidate in "$prefix/bin/python" "$(type -P -- "${version%%/*}")"; do
+    [[ -x $candidate ]] || continue
+    export ORKESTRA_PYTHON=$candidate
+    return
   done
-  die "$EX_UNAVAILABLE" "the environment of this checkout has not been set up: $ORKESTRA_ROOT" \
-    "do this once: $ORKESTRA_ROOT/bin/orkestra doctor"
+  die "$EX_UNAVAILABLE" "the Python that Orkestra was installed with is neither in $prefix/bin nor on the PATH" \
+    "call the command: orkestra; or install it anew"
 }
 
 # context::run MODULE ARG...: a module of orkestra_shim.

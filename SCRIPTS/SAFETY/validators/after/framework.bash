@@ -27,10 +27,11 @@ validator::framework() {
 
 # The framework, its Python environment, CONFIG without RUNTIME, and what Git executes in this project.
 framework::_changed() {
-  local file environment=${ORKESTRA_PYTHON:-} config=${ORKESTRA_CONFIG:-}
+  local file environment=${ORKESTRA_PYTHON:-} config=${ORKESTRA_CONFIG:-} package=${ORKESTRA_ROOT:-}/orkestra_shim
   local -a places=()
   environment=${environment%/bin/*}
-  for file in "$ORKESTRA_SCRIPTS" "${ORKESTRA_ROOT:-}/bin" "${ORKESTRA_ROOT:-}/orkestra_shim" \
+  [[ -d $package ]] || package=${ORKESTRA_ROOT:-} # installed with pip
+  for file in "$ORKESTRA_SCRIPTS" "${ORKESTRA_ROOT:-}/bin" "$package" \
     "$config/settings.env" "$config/api-keys.env" "$config/current-project.json" "$config/agents" "$config/templates" \
     "$config"/accounts/*/api-keys.env \
     "${ORKESTRA_GIT_DIR:-}/config" "${ORKESTRA_GIT_DIR:-}/hooks"; do
