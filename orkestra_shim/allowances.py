@@ -77,13 +77,17 @@ class Allowances:
         self._today.look()
         self._others = reservations.of_others(folder, self.run.project.id)
 
-    def limits(self, task: Task, reserved: Amount) -> Iterator[Limit]:
-        """Every budget that an attempt at a task is held by; `reserved`: by the tasks in workers' hands."""
+    def limits(self, task: Task, reserved: Amount, mine: Amount) -> Iterator[Limit]:
+        """Every budget that an attempt at a task is held by.
+
+        `reserved`: by the tasks in workers' hands; `mine`: by this one, whose candidates may be several.
+        """
         of_task = self.of_task(task)
         for unit in UNITS:
             if unit in of_task:
                 spent = self._tasks.get(task.id, {}).get(unit, 0)
-                yield Limit("task", unit, of_task[unit], spent, reviewed=self.reviewed(task.id, unit))
+                reviewed, held = self.reviewed(task.id, unit), mine.get(unit, 0)
+                yield Limit("task", unit, of_task[unit], spent, reserved=held, reviewed=reviewed)
             for scope, most in self._most.items():
                 if unit in most:
                     spent, charged = self._spent[scope].get(unit, 0), self._charged[scope].get(unit, 0)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from . import questions, queue
+from . import candidates, questions, queue
 from .agents import COMMITTEE, PERSON
 from .merits import Merits, domain_of, plain
 from .queue import SUBMITTED, Queue
@@ -72,13 +72,15 @@ class Assignment:
 
     def pick(self, task: Task, usable: list[str]) -> tuple[str, str]:
         """(agent, why) of those that can work now, of whom there is at least one."""
+        run, state = self._run, self._run.states.get(task.id)
+        if task.full:
+            return COMMITTEE, "the committee is to choose among its candidates"
         if usable == [PERSON] and "ballot" in task.raw:
             return str(task.raw["ballot"]["agent"]), "a person has voted on its work"
         if usable == [PERSON]:
             return PERSON, "a person has done it"
         if usable == [COMMITTEE]:
             return COMMITTEE, "its members are asked"
-        run, state = self._run, self._run.states.get(task.id)
         if state and state.kept and state.author:
             # Who made it does not vote on it, whoever could go on with the task now.
             return state.author, "its own finished work is judged again"
@@ -87,23 +89,29 @@ class Assignment:
         if usable == ["shell"]:
             return "shell", "the task has a command, and no other agent is there"
         failed = Counter(state.failed_by if state else ())
-        if state and state.author in usable and failed[state.author] < FAILURES:
+        rivals = candidates.mode(task, state) == candidates.CANDIDATE
+        if not rivals and state and state.author in usable and failed[state.author] < FAILURES:
             return state.author, "it has begun this task"
         load = self._loads()
         domain = domain_of(task.raw)
         order = {name: at for at, name in enumerate(usable)}
 
-        def key(name: str) -> tuple[int, bool, int, int]:
+        used = candidates.used(run, task, state) if rivals else Counter[str]()
+
+        def key(name: str) -> tuple[int, int, bool, int, int]:
             points = self.merits.share(name, domain, run.project.agents) - LOAD * load[self._account(name)]
-            return failed[name], domain not in self._special.get(name, ()), -points, order[name]
+            return used[name], failed[name], domain not in self._special.get(name, ()), -points, order[name]
 
         best = min(usable, key=key)
+        if rivals:
+            there = sum(used.values()) + 1
+            return best, f"candidate {there} of {task.candidates}, {used[best] or 'none'} by the same agent"
         return best, self._words(best, domain, load[self._account(best)], len(usable), bool(failed))
 
     def affordable(self, task: Task, agent: str, why: str) -> tuple[Task, str, str] | None:
         """The same, or another agent for whom the budgets have enough left; None: the task is held back."""
         run, heap, over = self._run, Queue.heap_name(task), set()
-        finished = run.states[task.id].kept if task.id in run.states else ""
+        finished = task.full or (run.states[task.id].kept if task.id in run.states else "")
         while run.purse.refuses(task, agent):
             over.add(agent)
             others = [] if finished else [name for name in self.usable(heap) if name not in over]
@@ -136,8 +144,6 @@ class Assignment:
         return self._run.agents.get(name).account_id
 
     def _loads(self) -> Counter[str]:
-        """How many tasks each account has in hand. Works that have ended are forgotten on the way."""
-        works = self._run.works
-        for name in [name for name, one in works.items() if one.done and one.task.status != "in_progress"]:
-            del works[name]
-        return Counter(self._account(one.agent) for one in works.values() if not one.done)
+        """How many tasks each account has in hand."""
+        works = self._run.works.values()
+        return Counter(self._account(one.agent) for some in works for one in some if not one.done)

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from . import canonical, casting, evidence, files, followups, queue, resuming, tickets, wire
+from . import candidates, canonical, casting, evidence, files, followups, queue, resuming, tickets, wire
 from .agents import login_hint
+from .candidates import Rounds
 from .endings import Endings
 from .errors import EX_DATA, EX_LIMITED, EX_LOGIN, EX_TIMEOUT, EX_UNAVAILABLE, OrkestraError
 from .evidence import Result
@@ -25,9 +26,10 @@ _SAID = 600  # characters of what an agent says that are kept
 class Attempts:
     """The worker's verbs over a run, from the claim to the vote."""
 
-    def __init__(self, run: Run, review: Review, endings: Endings) -> None:
+    def __init__(self, run: Run, review: Review, rounds: Rounds, endings: Endings) -> None:
         self.run = run
         self.review = review
+        self.rounds = rounds
         self.endings = endings
         self._renewed: set[str] = set()  # tasks that were put back since their login was another one by then
         self._know_kept()
@@ -52,27 +54,27 @@ class Attempts:
         own = f"refs/orkestra/attempts/{task.id}/{given}" if given else ""
         kept = here.git.commit(state.kept or own) if state.kept or own else None
         start = 0 if kept or state.previous else int(task.raw.get("from_attempt", 0))
+        mode = "ask" if task.asks else "resume" if kept else candidates.mode(task, state) or "fresh"
         number = submitted if submitted and submitted >= state.tries else state.tries + 1
         place = Place(here.runtime / worker, here.workspaces / worker, here.project)
         work = Work(task, number, agent, run.try_folder(task.id, number), place, first=number, start=start)
-        work.ballot = ballot
+        work.ballot, work.mode = ballot, mode
         try:
             (tickets.for_question if task.asks else tickets.for_task)(run, work)
         except OrkestraError:
             run.queue.hold(task, queue.IN_HAND)
             raise
         run.queue.hold(task, queue.REVIEW, False)
-        mode = "ask" if task.asks else "resume" if kept else "fresh"
         if ballot and not kept:
-            mode = "from"
+            work.mode = "from"
         elif work.start:
-            mode, kept = "from", here.git.commit(f"refs/orkestra/attempts/{task.id}/{work.start}")
-        told: dict[str, Any] = {"agent": agent, "worker": worker, "mode": mode, "chosen": why}
-        run.event("claimed", task.id, number, **told, **run.purse.fields(task.id))
-        run.works[task.id] = work
+            work.mode, kept = "from", here.git.commit(f"refs/orkestra/attempts/{task.id}/{work.start}")
+        told: dict[str, Any] = {"agent": agent, "worker": worker, "mode": work.mode, "chosen": why}
+        run.event("claimed", task.id, number, **told, **run.purse.fields(task.id, number))
+        run.works[task.id] = [*run.in_hand(task.id), work]
         run.queue.hold(task, queue.IN_HAND)
         run.queue.set_status(task, "in_progress")
-        return work, ("task", task.id, str(number), agent, mode, kept or "", run.agents.get(agent).kind)
+        return work, ("task", task.id, str(number), agent, work.mode, kept or "", run.agents.get(agent).kind)
 
     def base(self, work: Work, commit: str) -> Reply:
         """The workspace is prepared on this commit; its tree."""
@@ -159,6 +161,8 @@ class Attempts:
     def taken(self, work: Work, tree: str, count: str) -> Reply:
         """The workspace's tree was taken; count is how many files the change touches."""
         wire.object_id(tree)
+        if wire.number(count) > 0 and work.mode == candidates.CANDIDATE:
+            return ("changed",)  # it has no turn to land
         if wire.number(count) > 0:
             return ("changed", "quick") if self._is_quick(work) else ("changed",)
         if work.task.raw.get("allow_empty"):
@@ -208,7 +212,7 @@ class Attempts:
                 "(if it is meant, name it in the task's allow_paths and retry)"
             )
             return self.endings.person(work, why, casting.ASKS)
-        return ("pass",)
+        return ("pass", self.rounds.judges(work)) if work.mode == candidates.CANDIDATE else ("pass",)
 
 
 def _did_not_begin(result: Result, code: int) -> bool:

@@ -57,7 +57,7 @@ def overruled(vote: Vote, choice: str, others: Iterable[Vote]) -> dict[str, Any]
         (
             other
             for other in others
-            if other["task"] == vote["task"]
+            if (other["task"], other["kind"]) == (vote["task"], "review")
             and other["subject"]["patch_id"] == vote["subject"]["patch_id"]
             and records.parse_id(other["id"])[1] < number
         ),

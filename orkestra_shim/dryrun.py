@@ -176,7 +176,7 @@ class Plan:
     def _limits(self) -> Iterator[Limit]:
         """The budgets that are not of one task alone."""
         if self.steps:
-            limits = self.allowances.limits(self.steps[0].task, {})
+            limits = self.allowances.limits(self.steps[0].task, {}, {})
             yield from (limit for limit in limits if limit.scope != "task")
 
     def _left(self) -> Iterator[str]:

@@ -103,9 +103,11 @@ class Edits:
         for task in run.queue.tasks:
             before = old.get(task.id)
             task.busy = before.busy if before else 0
+        run.look_at_rounds()
         run.hold_others()
-        for name, work in run.works.items():
-            work.task = run.queue[name]
+        for name, works in run.works.items():
+            for work in works:
+                work.task = run.queue[name]
         run.journal.append("queue-edited", tasks=len(document.tasks))
 
     def _status(self, old: Task | None, new: Task) -> tuple[str, str]:

@@ -24,6 +24,27 @@ class Electors:
         """Members, recused, quorum, weights, or what the vote has to wait for, as electorate.jq says."""
         return committee.electorate(self._question(work, [self._member(agent) for agent in self._able()]))
 
+    def for_choice(self, work: Work) -> dict[str, Any]:
+        """The same for a choice among candidates: all who can give a ballot now, or whom it has to wait for.
+
+        Who made one of them votes on the others; programs sit where nobody else does.
+        """
+        agents = [self._member(agent) for agent in self._able()]
+        there = [one for one in agents if not one.get("limited")]
+        found = committee.electorate(
+            {
+                "author": {"member": "", "family": "", "model": ""},
+                "reviewers": self.run.project.reviewers,
+                "agents": there if self.run.project.reviewers == "auto" and there else agents,
+                "programs": list(committee.PROGRAMS),
+                "changed_lines": 0,
+                "marked": False,
+                "seats": len(agents),
+            }
+        )
+        heads = [one for one in found["electorate"] if is_agent(one)]
+        return {**found, "electorate": heads or found["electorate"]}
+
     def can_pass_marked(self, work: Work) -> bool:
         """Whether somebody may vote who may pass a change of what judges it: no program, another family.
 

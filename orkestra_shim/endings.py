@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from . import evidence, queue, resuming, votes, wire
+from . import candidates, evidence, kinds, queue, resuming, votes, wire
 from .agents import PERSON
 from .run import Run
 from .tasks import DEFAULT_ATTEMPTS
@@ -31,8 +31,13 @@ class Endings:
     # --- the task goes on ----------------------------------------------------------------------------------
 
     def put_back(self, work: Work, hold: bool = False) -> None:
-        """The task is pending again; `hold`: but not given out before something changed."""
+        """The task is pending again; `hold`: but not given out before something changed.
+
+        Not while other workers have candidates of it.
+        """
         work.done = True
+        if self.run.in_hand(work.task.id):
+            return
         status, reason = work.dropped or ("pending", "")
         self.run.queue.set_status(work.task, status, reason)
         self.run.queue.hold(work.task, queue.FOR_PERSON, hold)
@@ -43,6 +48,8 @@ class Endings:
         run, state = self.run, self.run.state(work.task.id)
         why = self._reason(work.verdict or why) or "no reason was given"
         detail = run.redact(work.detail or _log_tail(work))
+        if work.mode == candidates.CANDIDATE:
+            return self._out(work, why, detail)
         if work.agent == PERSON:
             self.person(work, f"{why}; orkestra attach {work.task.id} goes on with it")
             return ("needs a person",)
@@ -59,6 +66,13 @@ class Endings:
         self.put_back(work)
         return ("again",)
 
+    def _out(self, work: Work, why: str, detail: str) -> Reply:
+        """The committee does not get to see this candidate; others may pass."""
+        told = {"agent": work.agent, "why": why, "detail": detail}
+        self.run.event("candidate-out", work.task.id, work.number, durable=True, **told)
+        self.put_back(work)
+        return ("out",)
+
     def _voted(self, work: Work, why: str) -> Reply:
         """Work that a person voted on goes no further: by that vote, or though it was for it."""
         if work.rejected:
@@ -72,7 +86,9 @@ class Endings:
         run, state = self.run, self.run.state(work.task.id)
         why = self._reason(why)
         resuming.forget(run.here.git.git_dir, work.task.id)
-        run.event("conflict", work.task.id, work.number, why=why, detail=run.redact(_log_tail(work)))
+        resumed = work.mode == "resume" and state.chosen > 0
+        of: dict[str, Any] = {"previous": state.chosen} if resumed else {}
+        run.event("conflict", work.task.id, work.number, why=why, detail=run.redact(_log_tail(work)), **of)
         if work.agent == PERSON:
             return self.person(work, f"{why}; orkestra attach {work.task.id} shows where")
         if work.ballot:
@@ -95,12 +111,14 @@ class Endings:
         time limit ends them so) is for a person; one whose jobs do not begin waits for the cluster.
         """
         run, state, why = self.run, self.run.state(work.task.id), self._reason(why)
-        kept = wire.object_id(commit) if commit else ""
+        kept = wire.object_id(commit) if commit and work.mode != candidates.CANDIDATE else ""
         told = self._unpaid(work) if begun == "1" else {}
         run.event("lost", work.task.id, work.number, why=why, begun=begun == "1", commit=kept, **told)
         run.losses += 1
         if state.died >= LOSSES:
             person = f"{state.died} jobs of it were lost one after the other: {why}"
+            if work.mode == candidates.CANDIDATE:
+                return self._out(work, person, "")
             return self.person(work, f"{person} (see whether the launcher's limits are enough for it)")
         delay = run.lost_again(work.task, state.losses)
         self.put_back(work)
@@ -130,7 +148,8 @@ class Endings:
 
     def _unpaid(self, work: Work) -> dict[str, Any]:
         """What is to be said of the cost of an agent that did not come to its end."""
-        return self.run.meter.cut_off(work.task.id, work.number, self.run.state(work.task.id).at_work)
+        at_work = self.run.state(work.task.id).at_work
+        return self.run.meter.cut_off(work.task.id, work.number, at_work.get(work.number, ""))
 
     def _reason(self, why: str) -> str:
         return self.run.redact(clean(why).strip())[:_WHY]
@@ -192,7 +211,7 @@ class Endings:
 def _deciding(held: dict[str, dict[str, Any]], change: dict[str, Any] | None) -> dict[str, Any] | None:
     """The vote that an outcome tells of: the last approval of what landed, else the last of all."""
     for vote in reversed(held.values()) if change else ():
-        if vote["decision"] == "approve" and change and vote["subject"]["patch_id"] == change["patch_id"]:
+        if change and any(one["patch_id"] == change["patch_id"] for one in kinds.accepted(vote)):
             return vote
     return held[max(held, key=lambda name: int(name.split("-")[1]))] if held else None
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import casting, committee, polls
+from . import casting, choices, committee, polls
 from .errors import OrkestraError
 
 Vote = dict[str, Any]
@@ -141,4 +141,7 @@ def _rounds(vote: Vote, _: Mapping[str, Vote]) -> Iterator[str]:
 KINDS: dict[str, Kind] = {
     "review": Kind(committee.recount, committee.DERIVED, _choice, _approved, _review),
     "ask": Kind(polls.recount, polls.DERIVED, polls.problem, lambda _: [], _rounds),
+    choices.KIND: Kind(
+        choices.recount, choices.DERIVED, choices.ballot_problem, choices.accepted, choices.check
+    ),
 }

@@ -38,7 +38,7 @@ class Meter:
             return {"tokens": 0, "usd_micros": 0}
         cost = self._cost(agent, result)
         told = cost.told() | self._beyond(work, cost, seconds)
-        if charged := self.run.purse.charged(work.task.id, cost, False):
+        if charged := self.run.purse.charged(work.task.id, work.number, cost, False):
             told["charged"] = charged
         self._keep(work.task.id, work.number, agent, cost, charged, seconds=seconds)
         return told
@@ -46,7 +46,7 @@ class Meter:
     def _beyond(self, work: Work, cost: Cost, seconds: int) -> dict[str, Any]:
         """The limits that an attempt passed: most tools say only at their end what they used."""
         took = {"usd": cost.billed, "tokens": cost.tokens, "seconds": seconds}
-        most = {unit: self.run.purse.most(work.task.id, unit) for unit in took}
+        most = {unit: self.run.purse.most(work.task.id, work.number, unit) for unit in took}
         beyond = {
             unit: most[unit] for unit, amount in took.items() if amount and _is_more(amount, most[unit])
         }
@@ -59,7 +59,7 @@ class Meter:
             return {"agent": name} if judges else {}
         cost = Cost(basis="subscription" if self.by_subscription(agent) else "unknown", model=agent.model)
         told: dict[str, Any] = {"agent": name, "basis": cost.basis}
-        if charged := self.run.purse.charged(task, cost, judges, cut_off=not judges):
+        if charged := self.run.purse.charged(task, number, cost, judges, cut_off=not judges):
             told["charged"] = charged
         self._keep(task, number, agent, cost, charged, kind="ballot" if judges else "work")
         return told
@@ -83,7 +83,7 @@ class Meter:
                 continue
             cost = self._cost(agent, result)
             told = {"vote": work.vote["id"], "agent": member, **cost.told()}
-            if charged := run.purse.charged(work.task.id, cost, True):
+            if charged := run.purse.charged(work.task.id, work.number, cost, True):
                 told["charged"] = charged
             self._keep(work.task.id, work.number, agent, cost, charged, kind="ballot")
             run.event("balloted", work.task.id, work.number, **told)

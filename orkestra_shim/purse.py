@@ -8,11 +8,14 @@ Reserved is the 90th percentile of such work so far; without any the declared ma
 that whatever is left, so that one attempt goes on at a time until there is something to go by. Work of
 unknown cost counts as what was reserved for it. Money is what is billed: a subscription counts in tokens and
 seconds. Commands (`shell`) cost nothing and are bounded by their timeout alone.
+
+The file is long so that what is reserved, refused and settled is read beside each other.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +36,7 @@ NEAR = 0.8  # the part of a budget from which on it is said
 _TURNED_AWAY = (69, 75, 77)
 _ENDS = (
     *("attempt-failed", "outcome-drafted", "landed", "proposed", "held", "released", "interrupted"),
-    *("lost", "conflict", "recorded", "reopened", "review-put-off"),
+    *("lost", "conflict", "recorded", "reopened", "review-put-off", "candidate", "candidate-out"),
 )
 
 
@@ -55,7 +58,7 @@ class Purse:
         self.run = run
         self.allowances = Allowances(run)
         self.estimates = Estimates(lambda: spending.read(run.here.config))
-        self._open: dict[str, Held] = {}
+        self._open: dict[str, dict[int, Held]] = {}  # by task, then by try; 0 until it has its number
         self._refused: dict[str, tuple[Limit, str]] = {}
         self._again = 0.0  # by time that passes, when what was refused is asked for again
         self._live = False
@@ -65,12 +68,14 @@ class Purse:
 
     def apply(self, task: str, event: dict[str, Any]) -> None:
         """Take in an event of the execution log, at the start those of before."""
-        kind = event["event"]
+        kind, number = event["event"], int(event.get("try", 0))
         if kind == "claimed" and not self._live and "reserved" in event:
             reserved, review = map(allowances.sound, (event["reserved"], event.get("review")))
-            self._open[task] = Held(reserved, review)
-        elif kind == "asked" and not self._live and task in self._open:
-            self._open[task].ballots = max(1, len(event.get("members") or []))
+            self._open.setdefault(task, {})[number] = Held(reserved, review)
+        elif kind == "claimed" and 0 in (mine := self._open.get(task, {})):
+            mine[number] = mine.pop(0)
+        elif kind == "asked" and not self._live and (held := self._held(task, number)):
+            held.ballots = max(1, len(event.get("members") or []))
         elif "basis" in event:
             known, is_ballot = allowances.of_event(event), kind == "balloted"
             charged = allowances.sound(event.get("charged"))
@@ -78,16 +83,25 @@ class Purse:
             self.allowances.settle(task, known, charged, is_ballot, self._live)
             self._look_how_near(task)
         if kind in _ENDS or (kind == "worked" and event.get("exit") in _TURNED_AWAY):
-            if self._open.pop(task, None):
+            mine = self._open.get(task, {})
+            if mine:
+                if len(mine) == 1 or number not in mine:
+                    self._open.pop(task)
+                mine.pop(number, None)
                 self._changed()
-        elif kind == "worked" and task in self._open:
-            self._open[task].work = {}
+        elif kind == "worked" and (held := self._held(task, number)):
+            held.work = {}
             self._changed()
+
+    def _held(self, task: str, number: int) -> Held | None:
+        """What is reserved for a try. One that was sent back goes on under another number."""
+        mine = self._open.get(task, {})
+        return mine.get(number) or mine.get(0) or (next(iter(mine.values())) if len(mine) == 1 else None)
 
     def _look_how_near(self, name: str) -> None:
         """Of a budget most of which is spent the log says so, once a run."""
         task = self.run.queue.get(name) if self._live else None
-        for limit in self.allowances.limits(task, {}) if task else ():
+        for limit in self.allowances.limits(task, {}, {}) if task else ():
             key = (limit.scope, limit.unit, name if limit.scope == "task" else "")
             if key not in self._near and limit.spent >= NEAR * limit.most:
                 self._near.add(key)
@@ -101,9 +115,13 @@ class Purse:
 
     # --- before an agent starts -----------------------------------------------------------------------------
 
-    def refuses(self, task: Task, name: str) -> str:
-        """Why an attempt may not start, '' when it may: then it is reserved. Who may not is held back."""
-        self._open.pop(task.id, None)
+    def refuses(self, task: Task, name: str, again: bool = False) -> str:
+        """Why an attempt may not start, '' when it may: then it is reserved. Who may not is held back.
+
+        again: it is one in a worker's hands that goes on, not one beside those.
+        """
+        if again or not self.run.in_hand(task.id):
+            self._open.pop(task.id, None)
         if not self.allowances.hold(task) or "ballot" in task.raw:  # a person has voted: nobody is asked
             return ""
         if not self.allowances.day:
@@ -117,12 +135,13 @@ class Purse:
     def _refuses(self, task: Task, name: str) -> str:
         reviewers = self._reviewers(name)
         # Finished work, a person's too, is only judged.
-        finished = self.run.state(task.id).kept or "submitted" in task.raw
+        finished = task.full or self.run.state(task.id).kept or "submitted" in task.raw
         works = self.run.agents.get(name).kind == "ai" and not finished
         if not works and not reviewers:
             return ""
         held, declared = Held(ballots=max(1, len(reviewers))), self.allowances.of_attempt(task)
-        limits = list(self.allowances.limits(task, self._reserved()))
+        beside = _sum(self._open.get(task.id, {}).values())
+        limits = list(self.allowances.limits(task, self._reserved(), beside))
         for unit in UNITS:
             mine = [limit for limit in limits if limit.unit == unit]
             if not mine and unit not in declared:
@@ -142,7 +161,7 @@ class Purse:
                 most = min(most, int(task.raw.get("timeout", DEFAULT_TIMEOUT)))
             held.most[unit], held.review[unit] = most, review
             held.work[unit] = (most if need is None else need) if works else 0
-        self._open[task.id] = held
+        self._open.setdefault(task.id, {})[0] = held
         return ""
 
     def _why(self, name: str, unit: str, need: int | None, likely: int | None, review: int) -> str:
@@ -181,37 +200,36 @@ class Purse:
         return self.allowances.of_attempt(task).get(unit, 0) // (REVIEW_PART - 1)
 
     def _reserved(self) -> Amount:
-        held = self._open.values()
-        return {unit: sum(one.work.get(unit, 0) + one.review.get(unit, 0) for one in held) for unit in UNITS}
+        return _sum(held for mine in self._open.values() for held in mine.values())
 
     # --- while it works -------------------------------------------------------------------------------------
 
-    def fields(self, task: str) -> dict[str, Any]:
+    def fields(self, task: str, number: int) -> dict[str, Any]:
         """For the event of a claim: what is reserved."""
-        held = self._open.get(task)
+        held = self._held(task, number)
         return {"reserved": held.work, "review": held.review} if held else {}
 
-    def most(self, task: str, unit: str) -> int | None:
+    def most(self, task: str, number: int, unit: str) -> int | None:
         """What the agent that starts now may take; None for no limit."""
-        held = self._open.get(task)
+        held = self._held(task, number)
         return held.most.get(unit) if held else None
 
-    def attempt_usd(self, task: str, agent: str) -> int | None:
+    def attempt_usd(self, task: str, number: int, agent: str) -> int | None:
         """What an attempt may cost, in micro-dollars; None for no limit, as by a subscription."""
-        most = self.most(task, "usd")
+        most = self.most(task, number, "usd")
         return most if most and not self._is_free(agent) else None
 
-    def ballot_usd(self, task: Task, agent: str) -> int | None:
+    def ballot_usd(self, task: Task, number: int, agent: str) -> int | None:
         """The same of a ballot."""
-        of_task, held = self.allowances.of_task(task), self._open.get(task.id)
+        of_task, held = self.allowances.of_task(task), self._held(task.id, number)
         if "usd" not in of_task or held is None or self._is_free(agent):
             return None
         left = of_task["usd"] // REVIEW_PART - self.allowances.reviewed(task.id, "usd")
         return max(0, left) // held.ballots
 
-    def charged(self, task: str, cost: Cost, is_ballot: bool, cut_off: bool = False) -> Amount:
+    def charged(self, task: str, number: int, cost: Cost, is_ballot: bool, cut_off: bool = False) -> Amount:
         """What stands for the part of a cost that nobody knows: what was reserved for it."""
-        held = self._open.get(task)
+        held = self._held(task, number)
         if held is None:
             return {}
         unknown = [] if cost.usage else ["tokens"]
@@ -288,6 +306,11 @@ class Purse:
         return text
 
 
+def _sum(held: Iterable[Held]) -> Amount:
+    found = list(held)
+    return {unit: sum(one.work.get(unit, 0) + one.review.get(unit, 0) for one in found) for unit in UNITS}
+
+
 def _room(limit: Limit, review: int, works: bool, is_paid: bool) -> int:
     """What of a budget an attempt may take, below 0 for nothing. Of a task's a fifth is for its reviews."""
     room = limit.left - review
@@ -296,5 +319,5 @@ def _room(limit: Limit, review: int, works: bool, is_paid: bool) -> int:
         if limit.reviewed >= part or review > part - limit.reviewed:
             return -1
         if works:
-            room = min(room, limit.most - part - (limit.spent - limit.reviewed))
+            room = min(room, limit.most - part - (limit.spent - limit.reviewed) - limit.reserved)
     return room

@@ -25,7 +25,7 @@ LATER = 16  # it failed a moment ago
 ATTACHED = 64  # a person has it in hand
 REVIEW = 32  # its change waits for reviewers that are limited
 SPENT = 128  # a budget has not enough left for it
-SUBMITTED = "+submitted"  # the heap of what a person has done or voted on: no agent has to be there for it
+SUBMITTED = "+submitted"  # the heap of what is only to be judged: no agent has to be there for it
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"  # without what reads alike
 
 
@@ -149,7 +149,7 @@ class Queue:
     @staticmethod
     def heap_name(task: Task) -> str:
         """Tasks of one heap can be done by the same agents."""
-        if "submitted" in task.raw or "ballot" in task.raw:
+        if task.full or "submitted" in task.raw or "ballot" in task.raw:
             return SUBMITTED
         if task.asks:
             from . import questions
@@ -183,6 +183,11 @@ class Queue:
     def hold(self, task: Task, why: int, on: bool = True) -> None:
         """Keep a task out of the heaps for a reason, or let it back in when that was the last one."""
         task.busy = task.busy | why if on else task.busy & ~why
+        self._push(task)
+
+    def set_full(self, task: Task, full: bool) -> None:
+        """Whether a choice among its candidates is what comes next."""
+        task.full = full
         self._push(task)
 
     def set_status(self, task: Task, status: str, reason: str = "") -> None:

@@ -63,6 +63,8 @@ def choose(run: Run, work: Work) -> None:
     agent, state = run.agents.get(work.agent), run.state(work.task.id)
     if not agent.sessions or agent.revises != "tree" or state.kept or state.previous or work.handed:
         return
+    if work.mode == "candidate":  # one session is kept of a task
+        return
     place = folder(run.here.git.git_dir, work.task.id)
     number = read(place / "try").strip()
     if not number or number != str(work.number - 1) or read(place / "stamp") != stamp(run, work):

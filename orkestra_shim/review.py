@@ -51,7 +51,7 @@ class Review:
             return self._by_person(work)
         chosen = self.electors.electorate(work)
         if chosen["waiting"]:
-            return self._waits(work, chosen["waiting"])
+            return self.waits(work, chosen["waiting"])
         work.vote = vote = self._opened(work, chosen)
         work.cast = votes.given(self.run, work.task.id, patch_id, vote["electorate"])
         work.absent, work.second = [], ""
@@ -163,24 +163,27 @@ class Review:
         resting = [one["member"] for one in vote["absent"] if run.resting.rests(one["member"])]
         if resting and not committee.is_decided(vote):
             missing = max(1, vote["quorum"] - vote["tally"]["present"])
-            return self._waits(work, {"for": resting, "missing": min(missing, len(resting))})
+            return self.waits(work, {"for": resting, "missing": min(missing, len(resting))})
         return self._follow(work, vote)
 
-    def _waits(self, work: Work, waiting: dict[str, Any]) -> Reply:
+    def waits(self, work: Work, waiting: dict[str, Any]) -> Reply:
         """Nobody decides over the change before somebody of these may be asked; the worker keeps it."""
         work.waiting = waiting
         whys = [why for name in waiting["for"] if (why := self.run.resting.why(name))]
         return "waits", f"for its review: {'; '.join(whys) or 'its reviewers are limited'}"
 
     def put_off(self, work: Work, commit: str) -> Reply:
-        """The change is kept as this commit until its reviewers may be asked. Not an attempt."""
+        """The change is kept as this commit until its reviewers may be asked. Not an attempt.
+
+        '' for candidates to choose from, each of which is kept already.
+        """
         run, waiting = self.run, work.waiting
         run.event(
             "review-put-off",
             work.task.id,
             work.number,
             durable=True,
-            commit=wire.object_id(commit),
+            commit=wire.object_id(commit) if commit else "",
             author=work.agent,
             reviewers=waiting.get("for", []),
             missing=waiting.get("missing", 1),

@@ -10,7 +10,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import files, followups, journal, moments, overrides, pauses, project, prompts, queue, records, watch
+from . import (
+    candidates,
+    files,
+    followups,
+    journal,
+    moments,
+    overrides,
+    pauses,
+    project,
+    prompts,
+    queue,
+    records,
+    watch,
+)
 from .agents import Agents
 from .assignment import Assignment
 from .edits import Edits
@@ -24,10 +37,13 @@ from .resting import Resting
 from .surroundings import Surroundings
 from .tasks import Task
 from .taskstate import TaskState
+from .work import Work
 
 HELD_AGAIN = 30.0  # seconds after which --stay tries again what waits for a person's edit
 LOSS_DELAY = 5.0  # seconds after the second job in a row that was lost
 MANY_LOSSES = 10  # so many in a row, of whatever tasks, count as one more of each
+# Events after which candidates of a task may all be there, or none of them may count any more.
+_OF_ROUNDS = ("candidate", "candidate-out", "chosen", "attempt-failed", "reopened", "recorded")
 LONGEST_DELAY = 300.0  # seconds that a failed task waits at most for its next attempt
 
 
@@ -64,9 +80,11 @@ class Run:
         self._replay()
         self.journal = journal.Journal(here.project / journal.FILE, self.redact.deep)
         self.queue = queue.Queue(file.first(), self.first_status)
+        self.look_at_rounds()
         self.assignment = Assignment(self)
         self.edits = Edits(self, file)
-        self.works: dict[str, Any] = {}  # by task id: what is in workers' hands, to follow a rebuilt queue
+        # By task id: what is in workers' hands, to follow a rebuilt queue.
+        self.works: dict[str, list[Work]] = {}
         self.draining = False
         self.until = moments.Deadline(here.until) if here.until else None
         self.held_tried: dict[str, float] = {}
@@ -94,8 +112,9 @@ class Run:
             for member in list(state.judging):
                 told = self.meter.cut_off(name, state.tries, member, judges=True)
                 self.event("balloted", name, state.tries, **told)
-            if state.at_work and (told := self.meter.cut_off(name, state.tries, state.at_work)):
-                self.event("interrupted", name, state.tries, why="the run was killed", **told)
+            for number, agent in list(state.at_work.items()):
+                if told := self.meter.cut_off(name, number, agent):
+                    self.event("interrupted", name, number, why="the run was killed", **told)
 
     def look(self, now: bool = False) -> None:
         """What people did meanwhile, to the branch and to the queue; at most once a second unless `now`."""
@@ -108,7 +127,19 @@ class Run:
 
     def drop(self, name: str, status: str, reason: str) -> None:
         """A person decided over a task in a worker's hands: the worker is told, and lands nothing of it."""
-        self.works[name].dropped = self.works[name].dropped or (status, reason)
+        for work in self.in_hand(name):
+            work.dropped = work.dropped or (status, reason)
+
+    def forget(self, work: Work) -> None:
+        """No worker has this any more."""
+        if left := [one for one in self.in_hand(work.task.id) if one is not work]:
+            self.works[work.task.id] = left
+        else:
+            self.works.pop(work.task.id, None)
+
+    def in_hand(self, name: str) -> list[Work]:
+        """What workers have of a task: candidates of it may be several."""
+        return [work for work in self.works.get(name, ()) if not work.done]
 
     def sync(self) -> None:
         """Take in records that the branch holds without our having been told (a worker died there)."""
@@ -133,7 +164,7 @@ class Run:
         told = {"outcome": outcome["id"], "head": self.branch.head, "decision": outcome.get("decision")}
         self.event("recorded", task.id, durable=True, **told)
         status, reason = records.status_of(task.raw, self.branch.by_task[task.id])
-        if task.status == "in_progress" and not self.works[task.id].done:
+        if task.status == "in_progress" and self.in_hand(task.id):
             self.drop(task.id, status, reason)
         else:
             self.queue.set_status(task, status, reason)
@@ -275,6 +306,14 @@ class Run:
         told = {"task": task, "try": number, **fields} if number else {"task": task, **fields}
         self.journal.append(kind, durable, **told)
         self._apply(task, {"event": kind, **told})
+        if kind in _OF_ROUNDS and (found := self.queue.get(task)) is not None:
+            self.queue.set_full(found, self.state(task).is_full(found.candidates))
+
+    def look_at_rounds(self) -> None:
+        """Whose candidates are all there is to be chosen from, after the queue was made anew."""
+        for name, state in self.states.items():
+            if (state.passed or state.out) and (task := self.queue.get(name)) is not None:
+                self.queue.set_full(task, state.is_full(task.candidates))
 
     def say(self, level: str, message: str) -> None:
         """A line in LOGS/orchestrator.log; losing it is no reason to stop."""
@@ -295,6 +334,9 @@ class Run:
             return *found, "its own finished work is to be reviewed"
         able = self._able()
         task = self.queue.best(able)
+        beside = candidates.beside(self)
+        if beside is not None and (task is None or beside[0].key() < task.key()):
+            return beside[0], *self.assignment.pick(*beside)
         if task is None:
             return None
         return task, *self.assignment.pick(task, able[queue.Queue.heap_name(task)])

@@ -24,6 +24,8 @@ from pathlib import Path
 from . import files, resuming, shares, tickets, votes, wire
 from .asking import Asking
 from .attempt import Attempts
+from .candidates import CHOOSE, Rounds
+from .choosing import Choosing
 from .endings import Endings
 from .errors import EX_DATA, EX_INTERNAL, EX_USAGE, OrkestraError
 from .hands import RunHands
@@ -52,7 +54,9 @@ class Server(Loop):
         resuming.sweep(run)
         self.hands = RunHands(run)
         self.review = review = Review(run, self.endings)
-        self.attempts = Attempts(run, review, self.endings)
+        self.choosing = Choosing(run, review, self.endings)
+        rounds = Rounds(run, self.endings)
+        self.attempts = Attempts(run, review, rounds, self.endings)
         self.landings = Landings(run, self.endings)
         self._rang_at = 0  # run.drafted when the orchestrator was last told of a rest
         self._waits_told = ""  # what the run waits for, as the orchestrator knows it
@@ -65,6 +69,7 @@ class Server(Loop):
             "taken": (steps.taken, 2, 2),
             "checked": (steps.checked, 3, 3),
             "gated": (steps.gated, 0, 1),
+            "candidate": (rounds.candidate, 4, 4),
             "vote-open": (self._vote_open, 3, 3),
             "put-off": (review.put_off, 1, 1),
             "vote-close": (self._vote_close, 1, 1),
@@ -110,6 +115,7 @@ class Server(Loop):
             work, client.work = client.work, None
             self.run.edits.look_again()
             self.endings.interrupted(work)
+            self.run.forget(work)
 
     def answer(self, client: Client, line: bytes) -> bytes:
         """The reply to a request; b'' to a claim, which is answered when there is something."""
@@ -165,6 +171,7 @@ class Server(Loop):
             reply = handler[0](client.work, *fields) if handler else ()
         if client.work.done:
             self.run.edits.look_again()
+            self.run.forget(client.work)
             client.work, client.ended = None, True
         return reply
 
@@ -186,6 +193,7 @@ class Server(Loop):
                 self.endings.fail(work, work.verdict)
             else:
                 self.endings.interrupted(work)
+            self.run.forget(work)
         client.claim = seq
         (self.run.here.runtime / client.name / "now").unlink(missing_ok=True)  # it is at nothing
         self.run.look(now=True)
@@ -278,21 +286,25 @@ class Server(Loop):
         run = self.run
         asks = not work.ballot and run.purse.allowances.of_task(work.task)
         if asks and not votes.standing(run, work.task.id, patch_id):
-            members = [
-                one for one in self.review.electors.electorate(work)["electorate"] if one["kind"] == "ai"
-            ]
+            electors = self.review.electors
+            chosen = electors.for_choice(work) if work.mode == CHOOSE else electors.electorate(work)
+            members = [one for one in chosen["electorate"] if one["kind"] == "ai"]
             if why := run.purse.refuses_review(work, [one["member"] for one in members]):
                 return self.endings.person(work, why)
+        if work.mode == CHOOSE:
+            return self.choosing.open(work, base, tree)
         return self.review.open(work, base, tree, patch_id)
 
     def _vote_close(self, work: Work, name: str) -> Reply:
         """A change that is sent back is an agent's work once more, and may be more than a budget has left."""
         run = self.run
         run.meter.ballots(work)
+        if work.mode == CHOOSE:
+            return self.choosing.close(work, name)
         reply = self.review.close(work, name)
         if reply[0] != "revise" or not run.purse.allowances.hold(work.task):
             return reply
-        if why := run.purse.refuses(work.task, work.agent):
+        if why := run.purse.refuses(work.task, work.agent, again=True):
             self.endings.released(work, why)
             return "spent", why
         tickets.for_task(run, work)

@@ -12,6 +12,7 @@ PRIORITIES = {"critical": 0, "high": 1, "medium": 2, "low": 3}
 STATUSES = ("pending", "in_progress", "completed", "failed", "needs_human", "cancelled", "proposed")
 DEFAULT_TIMEOUT = 1800
 DEFAULT_ATTEMPTS = 3
+MOST_CANDIDATES = 9
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 _OUTCOME = re.compile(r"outcome-[0-9]{3,12}\Z")
 _PATCH = re.compile(r"[0-9a-f]{40,64}\Z")
@@ -127,11 +128,6 @@ def _flag(key: str, value: object) -> None:
         raise Refused(key, f"{key} must be true or false")
 
 
-def _one_candidate(key: str, value: object) -> None:
-    if type(value) is not int or value != 1:
-        raise Refused(key, "candidates must be 1 (several candidates for a task are not built yet)")
-
-
 def _budget(key: str, value: object) -> None:
     from . import budgets
 
@@ -179,7 +175,7 @@ CHECKS: dict[str, Callable[[str, object], None]] = {
     "timeout": _integer(1, 604_800),
     "max_attempts": _integer(1, 100),
     "budget": _budget,
-    "candidates": _one_candidate,
+    "candidates": _integer(1, MOST_CANDIDATES),
     "status": _one_of(STATUSES),
     "allow_empty": _flag,
     "reopened": _reopened,
@@ -218,12 +214,14 @@ def validate(raw: object) -> None:
             check(key, value)
     if raw.get("agent") == "shell" and not str(raw.get("command", "")).strip():
         raise Refused("agent", "the agent 'shell' needs a command")
+    if raw.get("candidates", 1) != 1 and raw.get("allow_empty"):
+        raise Refused("candidates", "candidates have to change something: it does not go with allow_empty")
 
 
 class Task:
     """One task of a queue: what was written (raw) and what is derived from it."""
 
-    __slots__ = ("busy", "chain", "index", "raw", "reason", "status", "waiting", "wishes")
+    __slots__ = ("busy", "chain", "full", "index", "raw", "reason", "status", "waiting", "wishes")
 
     def __init__(self, raw: dict[str, Any], index: int) -> None:
         self.raw = raw
@@ -233,6 +231,7 @@ class Task:
         self.waiting = 0  # depends_on that are not completed
         self.wishes = 0  # prefer_after that are not finished
         self.chain = 0  # tasks in the longest chain waiting behind it
+        self.full = False  # all of its candidates are in, or out: what comes next is the choice
         self.busy = 0  # why it is kept out of the heaps (queue.IN_HAND and the like), several at once
 
     @property
@@ -259,6 +258,11 @@ class Task:
     def command(self) -> str:
         """What the shell agent executes, or ''."""
         return str(self.raw.get("command") or "")
+
+    @property
+    def candidates(self) -> int:
+        """How many agents try it at once, to be chosen from."""
+        return int(self.raw.get("candidates", 1))
 
     @property
     def rank(self) -> int:

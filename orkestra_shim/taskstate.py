@@ -27,8 +27,13 @@ class TaskState:
     missing: int = 0  # so many of them
     waits: str = ""  # what a person has to move out of the way first
     votes: list[dict[str, Any]] = field(default_factory=list)
-    doer: str = ""  # the agent of the last claim, '' where finished work was only to be judged again
-    at_work: str = ""  # the agent that was started and has not ended
+    doers: dict[int, str] = field(default_factory=dict)  # by try: its agent; none where work was only judged
+    at_work: dict[int, str] = field(default_factory=dict)  # by try: who was started and has not ended
+    rivals: set[int] = field(default_factory=set)  # tries that are candidates of the round that goes on
+    passed: dict[int, dict[str, Any]] = field(default_factory=dict)  # those that the committee may choose
+    out: dict[int, dict[str, Any]] = field(default_factory=dict)  # those that may not be, and why
+    finds: dict[int, int] = field(default_factory=dict)  # by candidate: how many follow-ups it left
+    chosen: int = 0  # the candidate that was, until its change has landed or failed after all
     judging: list[str] = field(default_factory=list)  # agents whose ballots are asked for just now
     failed_by: tuple[str, ...] = ()  # who has, one for each failure
     cost: dict[str, int] = field(default_factory=lambda: {"usd_micros": 0, "tokens": 0, "seconds": 0})
@@ -51,13 +56,18 @@ class TaskState:
         self.why, self.detail = str(event.get("why", "")), str(event.get("detail", ""))
 
     def _claimed(self, event: dict[str, Any]) -> None:
-        if event.get("mode") != "resume":
-            self.kept, self.author = "", str(event.get("agent", ""))
+        number, agent, mode = int(event.get("try", 0)), str(event.get("agent", "")), event.get("mode")
+        if mode not in ("resume", "choose"):
+            self.kept, self.author = "", agent
+            self.doers[number] = agent
+        if mode == "candidate":
+            self.rivals.add(number)
         self.waits, self.reviewers = "", []
-        self.doer = "" if event.get("mode") == "resume" else str(event.get("agent", ""))
 
     def _based(self, event: dict[str, Any]) -> None:
-        self.at_work = self.doer
+        number = int(event.get("try", 0))
+        if agent := self.doers.pop(number, ""):
+            self.at_work[number] = agent
 
     def _lost(self, event: dict[str, Any]) -> None:
         self.losses += 1
@@ -67,7 +77,10 @@ class TaskState:
 
     def _worked(self, event: dict[str, Any]) -> None:
         self.losses = self.died = 0
-        if isinstance(left := event.get("follow_ups"), int):
+        number = int(event.get("try", 0))
+        if number in self.rivals:
+            self.finds[number] = int(event.get("follow_ups", 0))
+        elif isinstance(left := event.get("follow_ups"), int):
             self.found = (int(event.get("try", 0)), str(event.get("agent"))) if left else None
         self._spent(event)
 
@@ -83,11 +96,11 @@ class TaskState:
         self._spent(event)
 
     def _released(self, event: dict[str, Any]) -> None:
-        self.at_work = ""
+        self.at_work.pop(int(event.get("try", 0)), None)
 
     def _spent(self, event: dict[str, Any]) -> None:
         if event["event"] != "balloted":
-            self.at_work = ""
+            self.at_work.pop(int(event.get("try", 0)), None)
         for key in ("usd_micros", "tokens", "seconds", "notional_usd_micros"):
             if isinstance(event.get(key), int):
                 self.cost[key] = self.cost.get(key, 0) + event[key]
@@ -101,10 +114,35 @@ class TaskState:
 
     def _attempt_failed(self, event: dict[str, Any]) -> None:
         self.failures += 1
-        self.failed_by = (*self.failed_by, self.author)
-        self.kept, self.previous, self.at_work = "", 0, ""
-        self.found = None
+        round_of = [str(one.get("agent")) for one in (*self.passed.values(), *self.out.values())]
+        self.failed_by = (*self.failed_by, *(round_of or [self.author]))
+        self.kept, self.previous, self.found = "", 0, None
+        self._afresh()
         self._told(event)
+
+    def _afresh(self) -> None:
+        """Nobody is at it, and no candidate of it is there."""
+        self.at_work, self.doers, self.rivals = {}, {}, set()
+        self.passed, self.out, self.finds, self.chosen = {}, {}, {}, 0
+
+    def is_full(self, count: int) -> bool:
+        """Whether all of so many candidates have passed, or are out."""
+        tried = len(self.passed) + len(self.out)
+        return tried > 0 and tried >= count
+
+    def _candidate(self, event: dict[str, Any]) -> None:
+        self.passed[int(event["try"])] = event
+
+    def _candidate_out(self, event: dict[str, Any]) -> None:
+        self.at_work.pop(int(event["try"]), None)
+        self.passed.pop(int(event["try"]), None)
+        self.out[int(event["try"])] = event
+
+    def _chosen(self, event: dict[str, Any]) -> None:
+        number, agent = int(event["attempt"]), str(event["agent"])
+        self.found = (number, agent) if self.finds.get(number) else None
+        self._afresh()
+        self.chosen, self.kept, self.author = number, str(event["commit"]), agent
 
     def _follow_ups(self, event: dict[str, Any]) -> None:
         done = event.get("try")
@@ -115,13 +153,14 @@ class TaskState:
 
     def _revision(self, event: dict[str, Any]) -> None:
         self.revisions += 1
-        self.kept, self.previous, self.at_work = "", 0, self.author
+        self.kept, self.previous, self.at_work = "", 0, {int(event.get("try", 0)): self.author}
         self._told(event)
 
     def _conflict(self, event: dict[str, Any]) -> None:
         self.conflicts += 1
-        self.kept = self.at_work = ""
-        self.previous = int(event.get("try", 0))
+        self.kept, self.at_work = "", {}
+        self.previous = int(event.get("previous") or event.get("try", 0))
+        self.chosen = -1 if self.chosen else 0  # it is another change from here on
         self._told(event)
 
     def _held(self, event: dict[str, Any]) -> None:
@@ -141,7 +180,7 @@ class TaskState:
         self.votes.append({key: event.get(key) for key in ("vote", "try", "decision", "patch_id")})
 
     def _outcome_drafted(self, event: dict[str, Any]) -> None:
-        self.at_work = ""
+        self.at_work = {}
         self.draft, self.retried = event.get("draft"), int(event.get("retried", 0))
         if self.draft and self.draft.get("decision") == "answered":
             self.owe()

@@ -53,7 +53,7 @@ class Desk(Protocol):
 def for_task(run: Run, work: Work) -> None:
     """Write the ticket of a try, and its prompt into the folder of the try. Raises 73."""
     raw = work.task.raw
-    left = run.purse.most(work.task.id, "seconds")
+    left = run.purse.most(work.task.id, work.number, "seconds")
     work.seconds = int(raw.get("timeout", DEFAULT_TIMEOUT))
     if left is not None:
         work.seconds = max(1, min(work.seconds, left))
@@ -74,9 +74,9 @@ def for_task(run: Run, work: Work) -> None:
         "allow-paths": raw.get("allow_paths") or [],
         "inputs": raw.get("inputs") or [],
         "binds": shares.triples(work.place, run.project.share),
-        "sessions": run.agents.get(work.agent).sessions,
+        "sessions": [] if work.mode == "candidate" else run.agents.get(work.agent).sessions,
     }
-    usd = run.purse.attempt_usd(work.task.id, work.agent)
+    usd = run.purse.attempt_usd(work.task.id, work.number, work.agent)
     write(run, work.place, run.agents.get(work.agent), plain, lists, exchange, usd)
     told = exchange["resume.md" if work.session else "prompt.md"]
     files.write_plain(work.folder / "prompt.md", told, 0o644)
@@ -188,7 +188,7 @@ def for_member(
     files.write_plain(files.make_below(vote, name) / "prompt.md", prompt, 0o644)
     exchange: Exchange = {"prompt.md": prompt, "schema.json": json.dumps(schema), **(given or {})}
     plain = {"timeout": str(timeout)}
-    usd = run.purse.ballot_usd(work.task, member)
+    usd = run.purse.ballot_usd(work.task, work.number, member)
     write(run, place, run.agents.get(member), plain, {"binds": []}, exchange, usd)
     return place.folder
 

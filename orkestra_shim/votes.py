@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 FOLDER = "votes"  # in the folder of a try, then one for each vote
 FILE = "vote.json"
+CHOSEN = "chosen"
+ACCEPTS = ("approve", CHOSEN)  # decisions, as the execution log tells of them, by which a change may land
 _LIMIT = 16 << 20
 
 
@@ -46,7 +48,8 @@ def of_task(run: Run, task: str) -> dict[str, dict[str, Any]]:
 def standing(run: Run, task: str, patch_id: str) -> str:
     """The id of the newest approval of exactly this patch, '' when there is none."""
     for closed in reversed(run.state(task).votes):
-        if closed["decision"] == "approve" and closed["patch_id"] == patch_id and load(run, task, closed):
+        accepts = closed["decision"] in ACCEPTS and closed["patch_id"] == patch_id
+        if accepts and load(run, task, closed):
             return str(closed["vote"])
     return ""
 

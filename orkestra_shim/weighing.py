@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .run import Run
 
 SETTINGS = "config/project.json"
-WEIGHED = ("review",)  # kinds of votes
+WEIGHED = ("review", "choose")  # kinds of votes
 Record = dict[str, Any]
 Ends = Callable[[str], tuple[str | None, list[str]]]
 Policy = str | dict[str, int]  # LEARNED, or what those weigh that do not weigh ONE

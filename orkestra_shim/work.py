@@ -55,5 +55,6 @@ class Work:
     session: str = ""  # the tool's session that it goes on with
     start: int = 0  # the attempt whose kept work the agent begins from
     handed: int = 0  # the attempt whose patch the agent gets, since it does not go with the branch any more
+    mode: str = ""  # as the worker knows it: fresh, from, resume, candidate or choose
     dropped: tuple[str, str] | None = None  # (status, reason) that a person gave the task meanwhile
     told: bool = False  # the worker knows that it was dropped

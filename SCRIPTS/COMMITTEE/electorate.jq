@@ -3,7 +3,7 @@
 # Input:  {"author": {"member", "family", "model"}, "reviewers": "auto" or [names],
 #          "agents": [{"member", "family", "kind", "model", "limited": true while it rests or is paused}]   those that can give a ballot,
 #          "programs": [names of the built-in program reviewers],
-#          "changed_lines": n, "marked": bool}
+#          "changed_lines": n, "marked": bool, "seats": so many in any case, where it is given}
 # Output: {"electorate": [{"member", "kind", "family"}], "recused": [names], "quorum": n, "weights": {name: 1000},
 #          "waiting": null, or {"for": [names], "missing": n}: no vote before so many of these are limited no more}
 #
@@ -29,7 +29,7 @@ def short: map(select((.taken | length) < .seats));
 | ($others | map(select(.family != $in.author.family))) as $foreign
 | ($others | map(select(.family == $in.author.family)) | sort_by((.model // "") == ($in.author.model // ""))) as $same
 | ($in.programs | map({member: ., kind: "program", family: "program"})) as $programs
-| (if $in.changed_lines > 400 or $in.marked then 2 else 1 end) as $wanted
+| ($in.seats // (if $in.changed_lines > 400 or $in.marked then 2 else 1 end)) as $wanted
 | (if $in.reviewers != "auto" then
      [ $in.reviewers[] as $name
        | ($ai + $programs)[] | select(.member == $name and .member != $in.author.member) ] as $named

@@ -3,6 +3,7 @@
 # Usage: worker.sh NUMBER     (started by orchestrator.sh, with its environment and ORKESTRA_RUN)
 #   A task goes through stages; each is a function that says what comes next:
 #     prepare -> work -> take -> check -> gates -> vote -> land      (a question: ask)
+#   Of a task with candidates several workers have one each, which ends after its gates; the next claim is the choice.
 #   What a stage does stands by itself (workspace, validate, spawn.sh, check, gates, hold-vote.sh, land): files and
 #   arguments in, an exit status out; what follows from its result is decided by the store. Nothing here decides over
 #   JSON. The file is long so that a task's whole way can be read from top to bottom in one place.
@@ -456,8 +457,27 @@ worker::as_gated() {
 }
 
 stage::gates() {
+  local next=vote
+  [[ $MODE != candidate ]] || next=candidate
   worker::gates
-  worker::as_gated vote
+  worker::as_gated "$next"
+}
+
+# It has passed: the programs say what they make of it while it is here, and it waits for the others.
+stage::candidate() {
+  [[ -z ${GATED[1]} ]] || worker::hold_vote "${GATED[1]}"
+  worker::keep
+  store::ask candidate "$KEPT" "$BASE" "$TREE" "$PATCH_ID"
+  worker::tell "has passed: ${STORE_REPLY[0]} of ${STORE_REPLY[1]} candidates are made"
+  NEXT=''
+}
+
+# Nothing is in the workspace but the branch as it is: its reviewers rank what was kept.
+stage::choose() {
+  stage::prepare
+  [[ -z $LIMITS_LOST ]] || return 0
+  TREE=$BASE_TREE PATCH_ID=-
+  NEXT=vote
 }
 
 # Where programs alone vote, no further shell is started.
@@ -487,6 +507,7 @@ stage::vote() {
   done
   case ${STORE_REPLY[0]} in
     stands | approve) NEXT=land ;;
+    chosen) worker::chosen "${STORE_REPLY[@]:1:3}" ;;
     revise) worker::revise "${STORE_REPLY[1]}" "${STORE_REPLY[2]}" ;;
     waits) worker::put_off "${STORE_REPLY[1]}" ;;
     person)
@@ -522,11 +543,21 @@ stage::ask() {
   NEXT=''
 }
 
+# worker::chosen AGENT COMMIT TRY: the committee wants this candidate, which goes on like other kept work.
+worker::chosen() {
+  AGENT=$1 FROM=$2
+  worker::tell "attempt $3, by $1, is chosen"
+  worker::disowns
+  TREE='' PATCH_ID='' MODE=resume
+  NEXT=resume
+}
+
 # Its reviewers are limited: the work is kept, and others go on.
 worker::put_off() {
   local why=$1
   worker::end_turn
-  worker::keep
+  KEPT=''
+  if [[ $MODE == choose ]]; then worker::disowns; else worker::keep; fi
   store::ask put-off "$KEPT"
   worker::tell "waits $why"
   NEXT=''
@@ -708,18 +739,16 @@ worker::hold() {
 
 # --- life -------------------------------------------------------------------------------------------------------
 
-FROM='' BEGIN=prepare
+FROM='' BEGIN=prepare MODE=''
 worker::do_task() {
-  local mode=$4
-  TASK=$1 TRY=$2 AGENT=$3 FROM=$5
+  TASK=$1 TRY=$2 AGENT=$3 MODE=$4 FROM=$5
   ATTEMPT=$ORKESTRA_PROJECT/logs/execution/attempts/$TASK/$TRY
   BASE='' TREE='' FILES=0 PATCH_ID='' OWN=- LIMITS_LOST=''
   BEGIN=prepare
-  [[ $mode != from ]] || BEGIN=from
+  [[ $MODE != from ]] || BEGIN=from
   NEXT=$BEGIN
-  case $mode in
-    resume) NEXT=resume ;;
-    ask) NEXT=ask ;;
+  case $MODE in
+    resume | choose | ask) NEXT=$MODE ;;
     *) worker::tell "given to $AGENT" ;;
   esac
   while [[ -n $NEXT ]]; do

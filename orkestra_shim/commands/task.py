@@ -60,6 +60,7 @@ def fields(command: Callable[..., None]) -> Callable[..., None]:
             click.option("--check", help="The command that must succeed; without one, the project's."),
             click.option("--timeout", type=int, metavar="SECONDS", help="For an attempt; 1800 without one."),
             click.option("--max-attempts", type=int, metavar="N", help="Then it has failed; 3 without."),
+            click.option("--candidates", type=int, metavar="N", help="So many agents try it; one is chosen."),
             click.option(
                 "--allow-empty", is_flag=True, default=None, help="Changing nothing is an answer too."
             ),
@@ -143,8 +144,8 @@ def show(name: str, wanted: str | None, as_json: bool) -> None:
         f"  state: {details['state']}"
         + (f" ({' '.join(details['reason'].split())})" if details["reason"] else "")
     )
-    for key in ("agent", "priority", "depends_on", "prefer_after", "inputs", "allow_paths", "check", "note",
-                "from_attempt", "source"):  # fmt: skip
+    for key in ("agent", "priority", "depends_on", "prefer_after", "inputs", "allow_paths", "check",
+                "candidates", "note", "from_attempt", "source"):  # fmt: skip
         value = raw.get(key)
         if value:
             say(f"  {key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")

@@ -56,7 +56,7 @@ def drain(q: Queue) -> list[str]:
         ('{"tasks": [{"id": "a", "prefer_after": ["z"]}]}', "prefer_after names the unknown task 'z'"),
         ('{"tasks": [{"id": "a", "agent": "shell"}]}', "the agent 'shell' needs a command"),
         ('{"tasks": [{"id": "a", "timeout": true}]}', "timeout must be a whole number"),
-        ('{"tasks": [{"id": "a", "candidates": 3}]}', "candidates must be 1"),
+        ('{"tasks": [{"id": "a", "candidates": 10}]}', "candidates must be a whole number from 1 to 9"),
         ('{"tasks": [{"id": "a", "title": "x\\ny"}]}', "title must be one line"),
         ('{"tasks": [{"id": "a", "status": "done"}]}', "status must be one of"),
         ('{"tasks": [{"id": "a", "inputs": ["../x"]}]}', "leads out of the project"),
