@@ -20,7 +20,7 @@ from .landed import Landed
 from .plumbing import Git
 from .project import Project
 from .spots import Spot
-from .text import printable, word
+from .text import counted, printable, word
 
 _CLAIM = re.compile(r"^Orkestra-(?:Outcome|Task): (\S+)", re.MULTILINE)
 _GIT = ("--no-replace-objects", "-c", "blame.ignoreRevsFile=")
@@ -227,7 +227,7 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
         return
     last = told["lines"][-1]["last"] if told["lines"] else 0
     where = "the checkout" if told["checkout"] else f"the branch {told['branch']}"
-    yield printable(f"{told['file']}, {last} lines, as {where} has it")
+    yield printable(f"{told['file']}, {counted(last, 'line')}, as {where} has it")
     width = 2 * len(str(last)) + 1
     for entry in told["lines"]:
         first, end = entry["first"], entry["last"]

@@ -25,7 +25,7 @@ from .project import Project
 from .session import Session
 from .tasks import DEFAULT_ATTEMPTS, Task
 from .taskstate import TaskState
-from .text import printable
+from .text import counted, printable
 
 _UNITS = ("usd", "tokens")
 _NAMED = 6
@@ -167,9 +167,8 @@ class Plan:
             unit: (sum(span[0] for span in found if span), sum(span[1] for span in found if span))
             for unit, found in spans.items()
         }
-        text = (
-            f"in all: {len(self.steps)} tasks, {_span_words((least, most), 'attempt')}, {_cost_words(known)}"
-        )
+        attempts = _span_words((least, most), "attempt")
+        text = f"in all: {counted(len(self.steps), 'task')}, {attempts}, {_cost_words(known)}"
         unknown = sum(span is None for span in spans["usd"])
         return f"{text}, and {unknown} of unknown cost" if unknown else text
 

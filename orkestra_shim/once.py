@@ -77,7 +77,9 @@ def work(now: Session, found: Project, workers: str) -> Result:
     said = [line.removeprefix("orkestra: ").strip() for line in output.splitlines()]
     if code in _SILENT:
         return Result(found.id, found.name, code, [line for line in said if _LIMIT.search(line)])
-    lines = [line for line in said if line and not _LIMIT.search(line) and not re.match(r"\d+ tasks: ", line)]
+    lines = [
+        line for line in said if line and not _LIMIT.search(line) and not re.match(r"\d+ tasks?: ", line)
+    ]
     if code != EX_FAILED:
         return Result(found.id, f"{found.name} ({found.path}) cannot go on (exit {code}):", code, lines)
     state = _unfinished(now, found)
@@ -231,7 +233,7 @@ def _parse(arguments: list[str]) -> tuple[str | None, bool, str]:
         else:
             raise OrkestraError(EX_USAGE, f"once: cannot do anything with '{printable(name)}'", _USAGE)
     if "--all" in given and "--project" in given:
-        raise OrkestraError(EX_USAGE, "once: either --project or --all", _USAGE)
+        raise OrkestraError(EX_USAGE, "once: --project and --all both say of what: give one of them", _USAGE)
     if not re.fullmatch(r"[0-9]{0,12}", given.get("--workers", "")):
         raise OrkestraError(EX_USAGE, "--workers must be a whole number", _USAGE)
     return given.get("--project"), "--all" in given, given.get("--workers", "")

@@ -9,7 +9,7 @@ from orkestra_shim import board, progress, spent
 from orkestra_shim.board import Board
 from orkestra_shim.commands import task_line
 from orkestra_shim.session import Session
-from orkestra_shim.text import printable
+from orkestra_shim.text import counted, printable
 
 
 def told(now: Session, seen: Board) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def lines(now: Session, seen: Board) -> list[str]:
         f"project {found.name} ({found.path}), branch {found.branch}",
         *_run(now, seen),
         *([f"paused: {seen.pauses.words()} (orkestra resume)"] if seen.pauses else []),
-        f"{len(seen.rows)} tasks: {counts}" if counts else "no tasks yet: orkestra task add TITLE",
+        f"{counted(len(seen.rows), 'task')}: {counts}" if counts else "no tasks yet: orkestra task add TITLE",
         *(task_line(row, 0) for row in rows if row["state"] in ("needs_human", "failed")),
         *_asked(seen),
         *_proposals(seen),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from . import graph
 from .errors import EX_FAILED, EX_LIMITED, EX_OK, EX_UNAVAILABLE
 from .followups import is_found
+from .text import counted
 
 if TYPE_CHECKING:
     from .run import Run
@@ -40,7 +41,7 @@ def summary(run: Run) -> tuple[int, str]:
 
 def _counts(run: Run) -> str:
     counts = [f"{count} {status}" for status, count in sorted(run.queue.counts.items()) if count]
-    return f"{len(run.queue.tasks)} tasks: {', '.join(counts) or 'none'}"
+    return f"{counted(len(run.queue.tasks), 'task')}: {', '.join(counts) or 'none'}"
 
 
 def _unfinished(run: Run) -> list[str]:

@@ -28,6 +28,11 @@ def word(text: object) -> str:
     return printable(shlex.quote(str(text)))
 
 
+def counted(number: int, thing: str) -> str:
+    """`1 task`, `2 tasks`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def clean(text: str) -> str:
     """Without colours, control and direction characters; newlines and tabs stay."""
     return _TERMINAL.sub("", text.replace("\r\n", "\n"))

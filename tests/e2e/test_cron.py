@@ -20,28 +20,13 @@ import pytest
 from processes import below, wait_for
 from world import RUN_BOUND, Project, World
 
-BARE = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LOGNAME": "somebody"}
 FAILS = {"id": "bad", "command": "echo went wrong; exit 4", "max_attempts": 1}
 WRITES = {"id": "good", "command": "echo good >good"}
 # A minute passes until cron looks; the rest is the run.
 MAIL_BOUND = 150
 
 
-def once(world: World, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """`orchestrator.sh once` in the environment that cron gives."""
-    home = {"HOME": str(world.place / "home"), "ORKESTRA_HOME": str(world.home)}
-    venv = {"ORKESTRA_VENV": world.env()["ORKESTRA_VENV"]}
-    return subprocess.run(
-        [str(world.root / "SCRIPTS" / "CORE" / "orchestrator.sh"), "once", *arguments],
-        cwd=world.place / "home",
-        env=BARE | home | venv | more,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=170,
-        check=False,
-    )
+once = World.once
 
 
 # --- the real daemon ----------------------------------------------------------------------------------------

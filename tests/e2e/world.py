@@ -15,6 +15,7 @@ FRAMEWORK = Path(__file__).resolve().parents[2]
 PERSON = ("-c", "user.name=A Person", "-c", "user.email=p@example.org")
 ANY_OWNER = ("-c", "safe.directory=*")
 RUN_BOUND = 170  # seconds that one command may take: a bound for what hangs
+CRONS = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LOGNAME": "somebody"}
 
 
 @dataclass
@@ -60,6 +61,22 @@ class World:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            timeout=RUN_BOUND,
+            check=False,
+        )
+
+    def once(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """`orchestrator.sh once` in the environment that cron gives."""
+        home = {"HOME": str(self.place / "home"), "ORKESTRA_HOME": str(self.home)}
+        venv = {"ORKESTRA_VENV": self.env()["ORKESTRA_VENV"]}
+        return subprocess.run(
+            [str(self.root / "SCRIPTS" / "CORE" / "orchestrator.sh"), "once", *arguments],
+            cwd=self.place / "home",
+            env=CRONS | home | venv | more,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
             timeout=RUN_BOUND,
             check=False,
         )
