@@ -103,7 +103,9 @@ def _of_agent(
 ) -> Ballot | str:
     if code != 0:
         name = _AGENT_EXITS.get(code, f"exit {code}")
-        return f"{name}: {(text or result.error).strip()[:300]}".rstrip(": ")
+        # What a tool that was ended still had to say is not why.
+        said = text or ("" if code == EX_TIMEOUT else result.error)
+        return f"{name}: {said.strip()[:300]}".rstrip(": ")
     if result.problem or result.error:
         return (result.problem or f"error: {result.error}")[:300]
     ballot: Any = result.raw
@@ -114,8 +116,8 @@ def _of_agent(
     elif key not in ballot and result.text.strip():
         try:
             ballot = canonical.parse(result.text.strip().encode("utf-8", "replace"), 1 << 19, 16)
-        except ValueError as error:
-            return f"its ballot is not JSON: {error}"
+        except ValueError:
+            return f"its ballot is not JSON: {' '.join(result.text.split())[:200]}"
     return judge(ballot) if ballot else "left no ballot"
 
 
