@@ -15,6 +15,7 @@ asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballot
 `verify` asks `witnesses`, too: the history, the checkout, a pinned commit.
 `weighing` says what a member's vote weighs (by `judging`, or as the project says).
 `polls` (told by `polled`) are the votes that are no review, on papers of a `ranking`; `asked` waits for one.
+`offers` are the lists of a plan (`planning`) as a person is shown them.
 `voted` shows votes that were held; `blame` says whose work a line is (`spots`, `accounts`). `report` is all
 of it as a page (`timeline`, `drawing`); `screen` shows a run that goes on (`live`), `attemptlog` what was
 said; `notify` tells a person's own command; `manual` makes manual pages, `reference` docs (with `messages`,
@@ -27,7 +28,8 @@ The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is i
 `surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `followups`, `pauses`, `hands`,
 `journal`, `taskstate`, `ledger`, `assignment` (`merits`), `resting`, `agents`, `resets`, `summary`. A try
 of a task is a `work`; it goes through `attempt`, `review` (`electors`, `committee`, `ballots`, `casting`,
-`votes`), where it is one of the `questions` `asking`, and `landing` or `endings`, with `tickets`,
+`votes`), where it is one of the `questions` (`plans`, `planned`) `asking`, and `landing` or `endings`,
+with `tickets`,
 `shares`, `prompts` (`excerpt`) (`overrides`),
 `evidence`, `resuming` (of a tool's session). Of several `candidates` for a task `choosing` takes one; such a
 vote's record is one of `choices`. `attaching` lends a person's `terminal`. A login comes back if

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from . import board, editing, journal, questions, scripts, voted
+from . import board, editing, journal, planned, plans, questions, scripts, voted
 from .board import Board
 from .errors import EX_FAILED, EX_HELD, EX_LIMITED, EX_OK, EX_USAGE, OrkestraError
 from .plumbing import Git
@@ -68,14 +68,18 @@ def fields(question: str, said: questions.Raw, key: str = QUESTIONS[0]) -> dict[
 
 
 def put(
-    now: Session, found: Project, question: str, said: questions.Raw, say: Callable[[str], None]
+    now: Session,
+    found: Project,
+    question: str,
+    said: questions.Raw,
+    say: Callable[[str], None],
+    kind: str = QUESTIONS[0],
 ) -> Answer:
     """Put a question, and wait for what comes of it; `say` gets what goes on meanwhile."""
-    if wrong := questions.problem(said):
-        raise OrkestraError(EX_USAGE, f"the question {wrong}", "orkestra ask --help")
-    log = found.path / journal.FILE
-    start = log.stat().st_size if log.is_file() else 0
-    task = editing.add(found, fields(question, said), prefix="ask")
+    if wrong := (plans if kind == "plan" else questions).problem(said):
+        raise OrkestraError(EX_USAGE, f"the question {wrong}", f"orkestra {kind} --help")
+    start = mark(found)
+    task = editing.add(found, fields(question, said, kind), prefix=kind)
     say(f"{task}: {printable(question)}")
     waits = _Wait(now, found, task, start, say)
     status, why, code = waits.ended()
@@ -84,6 +88,17 @@ def put(
     return Answer(
         task, question, status, answer, why, vote if status in ("answered", "undecided") else None, code
     )
+
+
+def mark(found: Project) -> int:
+    """How much the execution log has now: what it says later is news."""
+    log = found.path / journal.FILE
+    return log.stat().st_size if log.is_file() else 0
+
+
+def follow(now: Session, found: Project, task: str, start: int) -> tuple[str, str, int]:
+    """Waits until a run has taken in what a person has said since `start`: (status, why, exit code)."""
+    return _Wait(now, found, task, start, lambda _: None).ended()
 
 
 class _Wait:
@@ -118,8 +133,10 @@ class _Wait:
         for event in journal.replay(self.found.path / journal.FILE, self.start, about=self.task):
             draft = event.get("draft")
             if event["event"] == "outcome-drafted" and isinstance(draft, dict):
-                if draft.get("decision") == "answered":
+                if draft.get("decision") in ("answered", "planned"):
                     return "answered", str(draft.get("why")), EX_OK
+                if draft.get("asks") == planned.ASKS:
+                    return "asks", str(draft.get("why")), EX_OK
                 return "undecided", str(draft.get("why")), EX_FAILED
         return None
 

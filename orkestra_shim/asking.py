@@ -82,11 +82,11 @@ class Asking:
         vote, question = work.vote, _question(work)
         assert vote is not None
         if work.stage == PROPOSE:
-            prompt, schema = question.proposal(work.refused.get(member, ""))
+            prompt, schema = question.proposal(self.run, work.refused.get(member, ""))
         else:
             paper = polls.paper(vote, member)
             views = _views(vote, paper) if work.stage == DISCUSS else ()
-            values = prompts.poll_values(question.intro, question.text, paper, polls.texts(vote), views)
+            values = prompts.poll_values(question.intro, question.shown, paper, polls.texts(vote), views)
             prompt, schema = prompts.render(prompts.POLL, values), paper.schema()
         return tickets.for_member(self.run, work, folder, member, self.run.redact(prompt), schema)
 
@@ -106,19 +106,20 @@ class Asking:
         assert vote is not None
         entries = [one for one in vote["electorate"] if one["member"] in work.asked]
         extracts = {name: run.agents.get(name).extract for name in work.asked}
-        refused: dict[str, str] = {}
 
         def judge(member: str, answer: Any) -> dict[str, Any] | str:
             if work.stage == PROPOSE:
-                said = _question(work).read_proposal(run.redact.deep(answer))
-                if isinstance(said, str):
-                    refused[member] = said
-                return said
+                return _question(work).read_proposal(run, run.redact.deep(answer))
             return polls.paper(vote, member).read(answer)
 
-        key = "options" if work.stage == PROPOSE else polls.form(vote.get("method", ""))
+        key = _question(work).key if work.stage == PROPOSE else polls.form(vote.get("method", ""))
         asked = ballots.read(folder, entries, run.redact, extracts, judge, key)
-        work.refused = refused
+        exits = ballots.exits(folder)  # whose tool has failed has said nothing that could be mended
+        work.refused = {
+            one["member"]: one["why"]
+            for one in asked.absent
+            if exits.get(one["member"]) == 0 and one["member"] not in asked.turned
+        }
         shutil.rmtree(work.place.folder / tickets.BALLOTS, ignore_errors=True)
         for name in work.asked:
             if name not in asked.turned:
@@ -141,9 +142,11 @@ class Asking:
             self._call(work, again)
             if work.asked:
                 return ("more",)
+        vote["unproposed"] = vote["unproposed"] + work.absent
         work.absent, work.tries = [], 0
-        options = question.proposed([(one["member"], one) for one in vote["proposals"]])
-        vote |= {"options": list(options), **polls.with_texts(options)}
+        proposals = [(one["member"], one) for one in vote["proposals"]]
+        options = question.proposed(proposals)
+        vote |= {"options": list(options), **polls.with_texts(options), **question.recorded(proposals)}
         members = [one["member"] for one in vote["electorate"]]
         if len(options) < 2:
             return self._closed(work, members)
@@ -197,9 +200,9 @@ class Asking:
         return self.endings.person(work, f"{why}; {_question(work).unknown}")
 
     def _answered(self, work: Work, vote: dict[str, Any]) -> Reply:
-        why = f"{vote['decision']}: {vote['why']}"
-        self.endings.draft(work, "answered", why, {"answer": vote["decision"]})
-        return "answered", why
+        decision, why, more = _question(work).decided(vote)
+        self.endings.draft(work, decision, why, more)
+        return decision, why
 
 
 def _question(work: Work) -> Question:

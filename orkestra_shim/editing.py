@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import board, home, jsonfile, keyring, keys, project, queue
+from orkestra_shim import board, home, jsonfile, keyring, keys, project, queue, records
 from orkestra_shim.errors import EX_CANNOT_WRITE, EX_USAGE, OrkestraError
 from orkestra_shim.files import replace_known
 from orkestra_shim.jsonfile import dump
@@ -169,7 +169,8 @@ def retry(
     The note is for the agent; an earlier one stays for a task that failed, and not for one that has
     landed since. `attempt`: whose kept work is the start, 0 for none.
     """
-    over = ["note"] if outcome and outcome.get("decision") in ("landed", "answered", "undone") else []
+    is_over = outcome and records.STATUS.get(str(outcome.get("decision"))) in ("completed", "cancelled")
+    over = ["note"] if is_over else []
     given = {"note": note, "agent": agent, "from_attempt": attempt}
     _again(found, name, outcome, {key: value for key, value in given.items() if value}, over)
 
@@ -177,6 +178,22 @@ def retry(
 def cast(found: Project, name: str, outcome: dict[str, Any] | None, ballot: Raw) -> None:
     """Puts a task back to work with a person's vote on the work that `ballot` names."""
     _again(found, name, outcome, {"ballot": ballot})
+
+
+def agree(found: Project, name: str, outcome: dict[str, Any] | None, say: Callable[[list[Raw]], Raw]) -> None:
+    """Puts a plan's task back to work with a person's word on it, and adds the tasks that this brings.
+
+    `say` gets the tasks that are there, and gives the word (`planned`), with the new tasks under `new`.
+    """
+
+    def change(top: Raw) -> str:
+        word = say(top["tasks"])
+        new = word.pop("new")
+        _put_back(_find(top, name), outcome, {"planned": word}, [])
+        top["tasks"] += new
+        return name
+
+    _edit(found, change)
 
 
 def submit(found: Project, name: str, outcome: dict[str, Any] | None, attempt: int) -> None:
@@ -190,17 +207,20 @@ def _again(
     """Back to work with what is `given`; what was given for an earlier time, and `over`, no longer counts."""
 
     def change(top: Raw) -> str:
-        raw = _find(top, name)
-        raw["status"] = "pending"
-        raw["retried"] = int(raw.get("retried", 0)) + 1
-        if outcome:
-            raw["reopened"] = outcome["id"]
-        for key in ("reason", "from_attempt", "submitted", "ballot", *over):
-            raw.pop(key, None)
-        raw.update(given)
+        _put_back(_find(top, name), outcome, given, over)
         return name
 
     _edit(found, change)
+
+
+def _put_back(raw: Raw, outcome: dict[str, Any] | None, given: Raw, over: Iterable[str]) -> None:
+    raw["status"] = "pending"
+    raw["retried"] = int(raw.get("retried", 0)) + 1
+    if outcome:
+        raw["reopened"] = outcome["id"]
+    for key in ("reason", "from_attempt", "submitted", "ballot", "planned", *over):
+        raw.pop(key, None)
+    raw.update(given)
 
 
 def _find(top: Raw, name: str) -> Raw:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import files, jsonfile
 from .errors import OrkestraError
 from .queue import FOR_PERSON, Document, Queue
-from .tasks import Task
+from .tasks import Task, is_spoken_on
 from .watch import QueueFile
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Edits:
         if (again or old.raw.get("status") != new.raw.get("status")) and old.status != "in_progress":
             if again:
                 old.busy &= ~FOR_PERSON  # the work that waited for that is given up
-                self.run.event("reopened", new.id, ballot="ballot" in new.raw)
+                self.run.event("reopened", new.id, ballot=is_spoken_on(new.raw))
             return self.run.first_status(new)
         return old.status, old.reason
 

@@ -178,7 +178,7 @@ class Endings:
             draft["id"] = run.ledger.take_outcome()
         retried = {"retried": int(work.task.raw.get("retried", 0))}
         run.event("outcome-drafted", work.task.id, work.number, durable=True, draft=draft, **retried)
-        status = {"answered": "completed"}.get(decision, decision)
+        status = {"answered": "completed", "planned": "completed"}.get(decision, decision)
         if status == "completed":
             resuming.forget(run.here.git.git_dir, work.task.id)
         run.queue.set_status(work.task, status, "" if status == "completed" else why)

@@ -8,6 +8,7 @@ accepts it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from . import files, jsonfile, tasklist
@@ -84,20 +85,9 @@ def is_found(raw: Raw) -> bool:
     return str(raw.get("source") or "").startswith(FOUND_BY)
 
 
-def _plan(left: Import, tasks: list[Task], once: Any) -> list[Raw]:
-    """The tasks to add to those that are there; `once` are ids that records name.
-
-    No task depends on one that is to come, so only those that it names itself are looked at with it.
-    """
-    named = {name for item in left.items for name, _ in (*item.needs, *item.after)}
-    beside = [
-        task.raw
-        for task in tasks
-        if task.id in named or str(task.raw.get("source") or "").startswith(left.file.short)
-    ]
-    # What these depend on in turn cannot lead back to a new task.
-    bare: list[Raw] = [{key: raw[key] for key in ("id", "source") if key in raw} for raw in beside]
-    new = left.plan(bare, [*(task.id for task in tasks), *once]).new
+def _plan(left: Import, tasks: list[Task], once: Iterable[str]) -> list[Raw]:
+    """The tasks to add to those that are there; `once` are ids that records name."""
+    new = tasklist.fit(left, (task.raw for task in tasks), once)
     for raw in new:
         raw["status"] = "proposed"
     return new

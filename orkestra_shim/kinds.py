@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import casting, choices, committee, polls
+from . import casting, choices, committee, planning, polls
 from .errors import OrkestraError
 
 Vote = dict[str, Any]
@@ -138,10 +138,22 @@ def _rounds(vote: Vote, _: Mapping[str, Vote]) -> Iterator[str]:
     yield from polls.problems(vote)
 
 
+def _lists(vote: Vote, votes: Mapping[str, Vote]) -> Iterator[str]:
+    """Of a plan: what was voted on is what was proposed."""
+    yield from _rounds(vote, votes)
+    lists = planning.ballot((one["member"], one["tasks"]) for one in vote["proposals"])
+    if vote["lists"] != [{key: one[key] for key in ("option", "members", "sha256")} for one in lists]:
+        yield "its lists are not those that were proposed"
+    options = [one["option"] for one in lists]
+    if vote["options"] != [*options, planning.NONE]:
+        yield "its options are not its lists"
+
+
 KINDS: dict[str, Kind] = {
     "review": Kind(committee.recount, committee.DERIVED, _choice, _approved, _review),
     "ask": Kind(polls.recount, polls.DERIVED, polls.problem, lambda _: [], _rounds),
     choices.KIND: Kind(
         choices.recount, choices.DERIVED, choices.ballot_problem, choices.accepted, choices.check
     ),
+    "plan": Kind(polls.recount, polls.DERIVED, polls.problem, lambda _: [], _lists),
 }

@@ -254,7 +254,7 @@ def checkpoint(raw: dict[str, Any], status: str, reason: str) -> dict[str, Any]:
     status = "pending" if status == "in_progress" else status
     reason = reason if status in ("failed", "needs_human") else str(raw.get("reason") or "")
     reason = "" if status in ("pending", "completed") else reason
-    over = {"reason"} | ({"ballot"} if status != "pending" else set())
+    over = {"reason"} | ({"ballot", "planned"} if status != "pending" else set())
     over |= {"note", "from_attempt", "submitted"} if status == "completed" else set()
     said = raw.get("status", "pending"), str(raw.get("reason") or "")
     if said == (status, reason) and not (over - {"reason"}) & raw.keys():

@@ -28,15 +28,18 @@ def everything(board: Board, name: str) -> dict[str, Any]:
     }
 
 
-def asking(seen: Board, name: str) -> dict[str, Any]:
-    """The outcome by which a task waits for a person's vote, recorded or not. Raises 64 where it does not."""
+def asking(seen: Board, name: str, what: str = "vote") -> dict[str, Any]:
+    """The outcome by which a task waits for a person's word on `what`, recorded or not. Raises 64 where it
+    does not."""
     row = row_of(seen, name)
-    outcome = seen.branch.by_task.get(name)
+    outcome, draft = seen.branch.by_task.get(name), _draft(seen, name)
     if row["status"] != "needs_human":
-        draft = _draft(seen, name)
         outcome = draft if decided(seen, name) == "needs_human" else None
-    if outcome is None or outcome.get("asks") != "vote":
-        raise OrkestraError(EX_USAGE, f"{name} does not wait for a vote", f"see: orkestra task show {name}")
+    elif draft and draft.get("id") and draft["id"] == row["outcome"]:
+        outcome = draft  # no pull request has brought it yet
+    if outcome is None or outcome.get("asks") != what:
+        about = "a vote" if what == "vote" else "a word on its plan"
+        raise OrkestraError(EX_USAGE, f"{name} does not wait for {about}", f"see: orkestra task show {name}")
     if row["outcome"] and row["outcome"] != outcome.get("id"):
         why = f"{name} was decided in a pull request that is not merged"
         raise OrkestraError(EX_USAGE, why, "merge that first, or: orkestra task retry")

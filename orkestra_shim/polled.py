@@ -29,6 +29,8 @@ def options(vote: Record, quoted: Quoted) -> Iterator[str]:
     for one in vote.get("proposals", []):
         for option in one.get("options", []):
             proposers.setdefault(str(option).casefold(), []).append(str(one["member"]))
+    for one in vote.get("lists", []):
+        proposers[str(one["option"]).casefold()] = [str(member) for member in one["members"]]
     texts = vote.get("texts") or {}
     for option in vote["options"]:
         by = ", ".join(proposers.get(option.casefold(), []))

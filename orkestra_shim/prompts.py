@@ -24,7 +24,7 @@ DIFF_LIMIT = 200_000
 RULES_LIMIT = 32_768
 TASK, RESUME, REVIEW, FEEDBACK = "task.md.j2", "resume.md.j2", "review.md.j2", "feedback.md.j2"
 OWN = (TASK, RESUME, REVIEW, FEEDBACK)
-POLL, PROPOSE = "poll.md.j2", "propose.md.j2"
+POLL, PROPOSE, PLAN = "poll.md.j2", "propose.md.j2", "plan.md.j2"
 
 
 @functools.cache

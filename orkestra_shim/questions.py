@@ -24,6 +24,7 @@ MOST_CHARACTERS = 300  # of an option
 _KEYS = ("options", "propose", "discuss", "method", "default", "members")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
 Raw = dict[str, Any]
+Decided = tuple[str, str, Raw]  # (decision, why, what else the outcome says)
 Proposed = Sequence[tuple[str, Raw]]  # (member, what it proposes)
 
 PROPOSAL_SCHEMA = {
@@ -89,6 +90,7 @@ class Question:
     """A task that asks for an answer, in yes or no, or among options that are given or proposed."""
 
     kind = "ask"  # of the vote, and the key of the task
+    key = "options"  # that every proposal has
     tries = 1  # how often a member may propose: what could not be taken is said back to it
     intro = "You answer for the people who own the project below."
     unknown = "orkestra task retry asks again"  # what a person may do where nothing was decided
@@ -133,14 +135,23 @@ class Question:
         more = [self.default] if self.default and _plain(self.default) not in known else []
         return {name: name for name in [*names, *more]} if names else {}
 
+    @property
+    def shown(self) -> str:
+        """What the members read before they vote."""
+        return self.text
+
+    def decided(self, vote: Raw) -> Decided:
+        """What follows from the closed vote."""
+        return "answered", f"{vote['decision']}: {vote['why']}", {"answer": vote["decision"]}
+
     # --- proposals ----------------------------------------------------------------------------------------
 
-    def proposal(self, refused: str) -> tuple[str, Raw]:
+    def proposal(self, run: Run, refused: str) -> tuple[str, Raw]:
         """(prompt, JSON Schema) by which a member is asked for options; `refused`: why not its last ones."""
         values = {"intro": self.intro, "question": self.text, "most": MOST_PROPOSED}
         return prompts.render(prompts.PROPOSE, values), PROPOSAL_SCHEMA
 
-    def read_proposal(self, answer: object) -> Raw | str:
+    def read_proposal(self, run: Run, answer: object) -> Raw | str:
         """What a member proposes, or why that is nothing."""
         if not isinstance(answer, Mapping) or not isinstance(answer.get("options"), list):
             return "its proposal is not an object with a list of options"
@@ -165,13 +176,18 @@ class Question:
                     found.setdefault(_plain(one), one)
         return self._with_default(list(found.values())[:MOST_OPTIONS])
 
-
-KINDS: dict[str, type[Question]] = {"ask": Question}
+    def recorded(self, proposals: Proposed) -> Raw:
+        """What the vote's record says of them besides."""
+        return {}
 
 
 def of(task: Task) -> Question | None:
     """The question that a task is; None for work."""
-    return next((kind(task) for key, kind in KINDS.items() if key in task.raw), None)
+    if "plan" in task.raw:
+        from .plans import Plan
+
+        return Plan(task)
+    return Question(task) if "ask" in task.raw else None
 
 
 # --- who votes --------------------------------------------------------------------------------------------

@@ -35,7 +35,7 @@ from .purse import Purse
 from .remote import Remote
 from .resting import Resting
 from .surroundings import Surroundings
-from .tasks import Task
+from .tasks import Task, is_spoken_on
 from .taskstate import TaskState
 from .work import Work
 
@@ -74,6 +74,7 @@ class Run:
         self.states: dict[str, TaskState] = {}
         self._proposed: dict[str, TaskState] = {}
         self.owed: set[str] = set()  # tasks whose follow-ups are to be proposed
+        self.agreed: set[str] = set()  # plans on which a person has said their word
         self.drafted = 0  # how often an outcome without a change was decided
         self._apart: set[int] = set()  # numbers that may come onto the branch after higher ones
         self.purse = Purse(self)
@@ -98,7 +99,7 @@ class Run:
             if task is not None and state.reviewers and task.status == "pending":
                 self.resting.put_off(task)
             if task is not None and state.stale(task.raw):
-                self.event("reopened", name, ballot="ballot" in task.raw)
+                self.event("reopened", name, ballot=is_spoken_on(task.raw))
             elif state.draft and self._is_recorded(name, state):
                 state.draft = None
         self.remote = Remote(self)
@@ -224,13 +225,15 @@ class Run:
         if state and (state.proposal or (open_draft and "id" in open_draft)):
             if told := state.waiting(task.raw):
                 return told[0], told[1]
-            self.event("reopened", task.id, ballot="ballot" in task.raw)
+            self.event("reopened", task.id, ballot=is_spoken_on(task.raw))
             open_draft = None
         if outcome is not None and not records.is_reopened(task.raw, outcome):
             open_draft = None
         if state and open_draft and not state.stale(task.raw):
             return records.decided(task.raw, open_draft)
         status = records.status_of(task.raw, outcome)
+        if "planned" in task.raw and status[0] == "pending":
+            self.agreed.add(task.id)
         if state and status[0] == "completed":
             self.states[task.id] = state = state.completed(outcome)
             self.owed |= {task.id} if state.owed else set()

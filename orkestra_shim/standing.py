@@ -91,12 +91,16 @@ def _worker(row: dict[str, Any]) -> str:
 
 
 def _asked(seen: Board) -> list[str]:
-    """A line for each task over which a person's vote decides."""
+    """A line for each task over which a person decides."""
     return [
         f"your vote      {row['id']}: orkestra task show {row['id']}, "
         f"then: orkestra vote cast {row['id']} approve|reject --reason WHY"
         for row in seen.rows.values()
         if row.get("asks") == "vote"
+    ] + [
+        f"your word      {row['id']}: orkestra plan --of {row['id']}"
+        for row in seen.rows.values()
+        if row.get("asks") == "plan"
     ]
 
 

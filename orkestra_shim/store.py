@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import files, resuming, shares, tickets, votes, wire
+from . import files, planned, resuming, shares, tickets, votes, wire
 from .asking import Asking
 from .attempt import Attempts
 from .candidates import CHOOSE, Rounds
@@ -58,6 +58,7 @@ class Server(Loop):
         rounds = Rounds(run, self.endings)
         self.attempts = Attempts(run, review, rounds, self.endings)
         self.landings = Landings(run, self.endings)
+        planned.settle(run, self.endings)
         self._rang_at = 0  # run.drafted when the orchestrator was last told of a rest
         self._waits_told = ""  # what the run waits for, as the orchestrator knows it
         self.asking = Asking(run, review, self.endings)
@@ -215,6 +216,7 @@ class Server(Loop):
         self._send_courier()
         self.hands.look({client.work.task.id for client in self._workers() if client.work})
         self.run.look()
+        planned.settle(self.run, self.endings)
         self.run.look_at_time()
         for client in self._workers():
             if client.work is not None and client.work.dropped and not client.work.told:

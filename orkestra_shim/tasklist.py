@@ -5,6 +5,7 @@ schemas/follow-ups.schema.json says what a task of it may hold; further keys are
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from .importing import Import
@@ -32,6 +33,22 @@ def read(told: Told, most: int) -> Import:
     if len(tasks) > most:
         raise told.error(("tasks", most), f"{len(tasks)} tasks, and {most} are the most")
     return Import(told, [_item(told, one, index) for index, one in enumerate(tasks)], "json")
+
+
+def fit(found: Import, queued: Iterable[Raw], once: Iterable[str]) -> list[Raw]:
+    """The list as tasks to add to those that are there; `once` are ids that records name. Raises 65.
+
+    No task depends on one that is to come, so only those that the list names itself are looked at with it.
+    """
+    named = {name for item in found.items for name, _ in (*item.needs, *item.after)}
+    taken: list[str] = list(once)
+    beside: list[Raw] = []
+    for raw in queued:
+        taken.append(raw["id"])
+        if raw["id"] in named or str(raw.get("source") or "").startswith(found.file.short):
+            # What these depend on in turn cannot lead back to a new task.
+            beside.append({key: raw[key] for key in ("id", "source") if key in raw})
+    return found.plan(beside, taken).new
 
 
 def _item(file: Foreign, value: object, index: int) -> Item:

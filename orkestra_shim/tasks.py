@@ -16,7 +16,8 @@ MOST_CANDIDATES = 9
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 _OUTCOME = re.compile(r"outcome-[0-9]{3,12}\Z")
 _PATCH = re.compile(r"[0-9a-f]{40,64}\Z")
-QUESTIONS = ("ask",)  # a task with one of these keys is put to the committee, and no agent's work
+PLANNED = ("vote", "option", "tasks", "name", "email", "at")
+QUESTIONS = ("ask", "plan")  # a task with one of these keys is put to the committee, and no agent's work
 BALLOT = ("attempt", "agent", "patch_id", "choice", "reason", "name", "email", "cast_at")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 NAME_RULE = (
@@ -159,6 +160,21 @@ def _question(key: str, value: object) -> None:
         raise Refused(key, f"{key} {problem}")
 
 
+def _planned(key: str, value: object) -> None:
+    if not isinstance(value, dict) or set(value) != set(PLANNED):
+        raise Refused(key, f"{key} must be what `orkestra plan` writes: {', '.join(PLANNED)}")
+    for name in ("vote", "option", "name", "email", "at"):
+        _line(f"{key}.{name}", value[name])
+    _names(f"{key}.tasks", value["tasks"])
+
+
+def _plan(key: str, value: object) -> None:
+    from . import plans
+
+    if problem := plans.problem(value):
+        raise Refused(key, f"{key} {problem}")
+
+
 CHECKS: dict[str, Callable[[str, object], None]] = {
     "id": _name,
     "title": _line,
@@ -183,10 +199,17 @@ CHECKS: dict[str, Callable[[str, object], None]] = {
     "from_attempt": _integer(1, 999_999),
     "submitted": _integer(1, 999_999),
     "ballot": _ballot,
+    "planned": _planned,
     "reason": _text,
     "note": _text,
     "ask": _question,
+    "plan": _plan,
 }
+
+
+def is_spoken_on(raw: dict[str, Any]) -> bool:
+    """Whether a person's word on what was voted waits in a task: the votes until then go with it."""
+    return "ballot" in raw or "planned" in raw
 
 
 _allowed: dict[tuple[str, str], str] = {}

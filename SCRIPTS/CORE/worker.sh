@@ -536,7 +536,7 @@ stage::ask() {
     store::ask ask-close "$vote"
   done
   case ${STORE_REPLY[0]} in
-    answered) worker::tell "answered: ${STORE_REPLY[1]}" ;;
+    answered | failed) worker::tell "${STORE_REPLY[0]}: ${STORE_REPLY[1]}" ;;
     waits) worker::tell "waits ${STORE_REPLY[1]}" ;;
     *) worker::tell "needs a person: ${STORE_REPLY[1]}" ;;
   esac
