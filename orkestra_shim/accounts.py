@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import canonical, checkout, clock, files, jsonfile, queue, records, spending, voted
+from . import calibration, canonical, checkout, clock, files, jsonfile, queue, records, spending, voted
 from .errors import OrkestraError
 from .plumbing import Git
 from .project import Project
@@ -68,7 +68,12 @@ class Accounts:
             "reviewed_by": outcome["reviewed_by"],
             "approved": _ballots(deciding, "approve"),
             "abstained": _ballots(deciding, "abstain"),
-            "dissented": [one for vote in held for one in _ballots(vote, "revise", "reject")],
+            "dissented": [
+                one
+                for vote in held
+                if vote["kind"] != calibration.KIND  # a copy, with a defect that the author did not make
+                for one in _ballots(vote, "revise", "reject")
+            ],
             "votes": [
                 {
                     **{key: vote[key] for key in ("id", "round", "decision", "why")},

@@ -33,19 +33,20 @@ BALLOT_SCHEMA = {
 }
 
 
-def _program(name: str) -> Path:
+def program(name: str) -> Path:
+    """The jq program of that name."""
     return scripts_folder(framework_root()) / "COMMITTEE" / name
 
 
 def electorate(question: dict[str, Any]) -> dict[str, Any]:
     """Members, recused, quorum and weights; input and output as electorate.jq says."""
-    result: dict[str, Any] = jq.run(_program("electorate.jq"), question)
+    result: dict[str, Any] = jq.run(program("electorate.jq"), question)
     return result
 
 
 def stand_in(question: dict[str, Any]) -> dict[str, Any] | None:
     """The member that is called into a vote that goes on; input and output as stand-in.jq says."""
-    result: dict[str, Any] | None = jq.run(_program("stand-in.jq"), question)
+    result: dict[str, Any] | None = jq.run(program("stand-in.jq"), question)
     return result
 
 
@@ -82,7 +83,7 @@ def decide(vote: dict[str, Any]) -> dict[str, Any]:
 @functools.lru_cache(maxsize=256)
 def _decided(counted: str) -> str:
     """As JSON: most votes of a project are one like the other."""
-    return json.dumps(jq.run(_program("review.jq"), json.loads(counted)))
+    return json.dumps(jq.run(program("review.jq"), json.loads(counted)))
 
 
 def is_decided(vote: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from . import casting, choices, committee, planning, polls
+from . import calibration, casting, choices, committee, planning, polls
 from .errors import OrkestraError
 
 Vote = dict[str, Any]
@@ -156,4 +156,5 @@ KINDS: dict[str, Kind] = {
         choices.recount, choices.DERIVED, choices.ballot_problem, choices.accepted, choices.check
     ),
     "plan": Kind(polls.recount, polls.DERIVED, polls.problem, lambda _: [], _lists),
+    calibration.KIND: Kind(calibration.count, committee.DERIVED, _choice, lambda _: [], calibration.check),
 }

@@ -175,8 +175,13 @@ class Objects:
         blobs = {os.fsencode(path): self.put("blob", content, tree) for path, content in files.items()}
         return self._with(tree, tree, blobs)
 
-    def _with(self, tree: str, like: str, blobs: Mapping[bytes, str]) -> str:
-        """`tree` empty: a new one."""
+    def with_content(self, tree: str, path: str, content: bytes) -> str:
+        """The tree with another content of a plain file that it has; its mode stays."""
+        blob = self.put("blob", content, tree)
+        return self._with(tree, tree, {os.fsencode(path): blob}, keep=True)
+
+    def _with(self, tree: str, like: str, blobs: Mapping[bytes, str], keep: bool = False) -> str:
+        """`tree` empty: a new one; keep: a file that is there keeps its mode."""
         entries = parse_tree(self.read(tree)[1], len(like) // 2) if tree else {}
         below: dict[bytes, dict[bytes, str]] = {}
         for path, blob in blobs.items():
@@ -184,10 +189,10 @@ class Objects:
             if slash:
                 below.setdefault(name, {})[rest] = blob
             else:
-                entries[name] = (_FILE, blob)
+                entries[name] = (entries[name][0] if keep and name in entries else _FILE, blob)
         for name, inner in below.items():
             mode, old = entries.get(name, (b"", ""))
-            entries[name] = (_FOLDER, self._with(old if mode == _FOLDER else "", like, inner))
+            entries[name] = (_FOLDER, self._with(old if mode == _FOLDER else "", like, inner, keep))
         return self.put("tree", tree_bytes(entries), like)
 
     def commit(self, tree: str, parents: Iterable[str], message: str, who: tuple[str, str]) -> str:

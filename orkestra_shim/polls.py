@@ -26,7 +26,7 @@ _PROFILE = ("quorum", "seed", "weights", "default", "majority", "default_quorum"
 
 def is_poll(vote: Mapping[str, Any]) -> bool:
     """Whether a record is one of these."""
-    return vote.get("kind") != "review"
+    return vote.get("kind") not in ("review", "calibration")
 
 
 def form(method: str) -> str:

@@ -89,6 +89,11 @@ class Project:
         return str(self._section("committee").get("rule", "majority"))
 
     @property
+    def calibrate(self) -> int:
+        """About one in so many approved changes is put to a reviewer with a planted defect; 0 for none."""
+        return int(self._section("committee").get("calibrate", 0))
+
+    @property
     def share(self) -> list[Any]:
         """Untracked folders that workspaces see, as written."""
         return list(self._section("workspace").get("share", []))

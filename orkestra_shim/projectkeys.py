@@ -108,7 +108,12 @@ def _is_committee(value: object) -> bool:
         and _RULE.match(rule) is not None
         and (reviewers == "auto" or _is_names(reviewers))
         and is_weights(value.get("weights", {}))
+        and _is_rate(value.get("calibrate", 0))
     )
+
+
+def _is_rate(value: object) -> bool:
+    return type(value) is int and 0 <= value <= 1_000_000
 
 
 def is_weights(value: object) -> bool:
@@ -171,7 +176,7 @@ _RULES = (
         "committee",
         'an object with "reviewers" ("auto" or a list of names) and '
         '"rule" (majority, unanimity or supermajority p/q), "weights" ("learned", or an object '
-        'such as {"codex": 1500} in thousandths of a vote)',
+        'such as {"codex": 1500} in thousandths of a vote) and "calibrate" (about one in N; 0: none)',
         _is_committee,
     ),
     (

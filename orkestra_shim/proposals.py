@@ -11,7 +11,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from . import canonical, files, prompts, records, repo
+from . import calibration, canonical, files, prompts, records, repo
 from .errors import EX_CONFIG, OrkestraError
 from .said import Said
 from .taskstate import TaskState, proposal_reason
@@ -276,6 +276,7 @@ class Proposals:
 
         outcome = record(proposal["outcome"])
         held = [record(entry["id"]) for entry in outcome["votes"]]
+        held = [vote for vote in held if vote["kind"] != calibration.KIND]  # of a copy that is not proposed
         task = self.run.queue.get(outcome["task"])
         body = prompts.for_pull_request(
             outcome, held, str(task.raw.get("description") or "") if task else "", proposal["riders"] or []

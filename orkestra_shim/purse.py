@@ -181,11 +181,12 @@ class Purse:
         return self.run.meter.by_subscription(self.run.agents.get(name))
 
     def _reviewers(self, author: str) -> list[str]:
-        """The agents that are likely to be asked for a ballot."""
+        """The agents that are likely to be asked for a ballot; one of them twice where that is drawn."""
         project = self.run.project
         named = project.agents if isinstance(project.reviewers, str) else project.reviewers
         agents = [self.run.agents.get(one) for one in named if one not in (author, *PROGRAMS)]
-        return [one.name for one in agents if one.kind == "ai" and not one.problem and "ballot" in one.can]
+        able = [one.name for one in agents if one.kind == "ai" and not one.problem and "ballot" in one.can]
+        return able + able[: min(1, project.calibrate)]
 
     def _review(self, task: Task, unit: str, paid: list[str], limits: list[Limit]) -> int:
         """What the ballots on a change are likely to take; without any so far, the part that they may."""

@@ -9,7 +9,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from . import ballots, canonical, casting, committee, excerpt, files, prompts, tickets, votes, wire
+from . import (
+    ballots,
+    calibration,
+    canonical,
+    casting,
+    committee,
+    excerpt,
+    files,
+    prompts,
+    tickets,
+    votes,
+    wire,
+)
 from .agents import PERSON
 from .electors import Electors, is_agent
 from .endings import Endings
@@ -19,6 +31,8 @@ from .excerpt import Excerpt
 from .run import Run
 from .weighing import Weights
 from .work import Reply, Work
+
+_CALIBRATED = 16 << 20  # bytes of a diff that a defect is planted into
 
 
 class Review:
@@ -128,6 +142,9 @@ class Review:
         for entry in entries:
             if is_agent(entry) and entry["member"] not in asked.turned:
                 run.agents.answered(entry["member"])
+        if vote["kind"] == calibration.KIND:
+            self._keep(work, calibration.close_vote(vote, work.cast, work.absent))
+            return ("approve",)  # the change without it has been
         if called := self.electors.more(work, vote, list(asked.turned)):
             self.weights.fix(vote)
             diff = files.read_bounded(work.folder / "diff.patch", 1 << 30) or b""
@@ -149,22 +166,34 @@ class Review:
     def _closed(self, work: Work) -> Reply:
         run = self.run
         assert work.vote is not None
-        vote = run.redact.deep(committee.close_vote(work.vote, work.cast, work.absent))
-        work.vote, work.asked = None, []
-        votes.keep(work.folder, vote)
-        run.event(
-            "vote-closed",
-            work.task.id,
-            work.number,
-            vote=vote["id"],
-            decision=vote["decision"],
-            patch_id=vote["subject"]["patch_id"],
-        )
+        vote = self._keep(work, committee.close_vote(work.vote, work.cast, work.absent))
         resting = [one["member"] for one in vote["absent"] if run.resting.rests(one["member"])]
         if resting and not committee.is_decided(vote):
             missing = max(1, vote["quorum"] - vote["tally"]["present"])
             return self.waits(work, {"for": resting, "missing": min(missing, len(resting))})
         return self._follow(work, vote)
+
+    def _keep(self, work: Work, closed: dict[str, Any]) -> dict[str, Any]:
+        """A vote is over; its record."""
+        vote: dict[str, Any] = self.run.redact.deep(closed)
+        work.vote, work.asked = None, []
+        votes.keep(work.folder, vote)
+        told = {"vote": vote["id"], "decision": vote["decision"], "patch_id": vote["subject"]["patch_id"]}
+        self.run.event("vote-closed", work.task.id, work.number, **told)
+        return vote
+
+    def _calibrates(self, work: Work, vote: dict[str, Any]) -> Reply | None:
+        """The change is approved; where its vote draws that, a copy with a planted defect is judged, too."""
+        diff = files.read_bounded(work.folder / "diff.patch", _CALIBRATED)
+        opened = calibration.open_vote(self.run, work, vote, diff) if diff else None
+        if opened is None:
+            return None
+        work.vote, copy = opened
+        work.cast, work.absent, work.second = [], [], ""
+        self.run.event("vote-opened", work.task.id, work.number, vote=work.vote["id"])
+        folder = files.make_below(work.folder, votes.FOLDER, work.vote["id"])
+        self._call(work, folder, work.vote["electorate"], copy)
+        return "calibrate", work.vote["id"], str(folder), work.vote["subject"]["tree"]
 
     def waits(self, work: Work, waiting: dict[str, Any]) -> Reply:
         """Nobody decides over the change before somebody of these may be asked; the worker keeps it."""
@@ -196,7 +225,7 @@ class Review:
         """What the decision means for the attempt."""
         decision, why = vote["decision"], vote["why"]
         if decision == "approve":
-            return ("approve",)
+            return self._calibrates(work, vote) or ("approve",)
         reasons = "\n".join(
             f"- {ballot['choice']}: {ballot['reason']}"
             for ballot in vote["ballots"]

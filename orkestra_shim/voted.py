@@ -113,13 +113,15 @@ def quoted(text: object, indent: str) -> Iterator[str]:
 def line(row: dict[str, Any], width: int) -> str:
     """A row of a list; `width` of the column of tasks."""
     ballots = ", ".join(f"{count} {choice}" for choice, count in row["ballots"].items() if count)
-    if row["kind"] != "review":
+    if polls.is_poll(row):
         ballots = f"{row['cast']} ballots" if row["cast"] else ""
     absent = f", {row['absent']} absent" if row["absent"] else ""
     where = row["outcome"] or "not recorded yet"
+    what = f"{row['kind'] if row['kind'] != 'review' else 'reviewed'} by {row['reviewed_by']}"
+    what = "calibration, a planted defect" if row["kind"] == "calibration" else what
     return printable(
         f"{row['id']}  {row['task']:<{width}}  {row['decision']:<12}  {ballots or 'no ballots'}{absent}; "
-        f"{row['kind'] if row['kind'] != 'review' else 'reviewed'} by {row['reviewed_by']}; {where}"
+        f"{what}; {where}"
     )
 
 
@@ -165,11 +167,23 @@ def _why(one: Vote) -> Iterator[str]:
     yield printable(
         f"  the change: tree {subject['tree'][:12]} on {subject['base'][:12]}, by {vote['author']['member']}"
     )
+    if planted := vote.get("planted"):
+        yield from _planted(planted)
     if unseen := vote.get("unseen"):
         yield printable(
             f"  too large for a prompt: {unseen['files']} files were not whole in it: " + _some(unseen)
         )
     yield from evidence(vote["evidence"], vote["gates"])
+
+
+def _planted(planted: Record) -> Iterator[str]:
+    """A calibration says what it was."""
+    yield printable(
+        f"  a copy of what {planted['of']} approved, which can never land; planted: {planted['defect']} "
+        f"in {planted['path']}:{planted['line']}"
+    )
+    yield printable(f"    before: {planted['before']}")
+    yield "    after:  (gone)" if planted["after"] is None else printable(f"    after:  {planted['after']}")
 
 
 def _some(unseen: Record) -> str:
@@ -220,6 +234,9 @@ def member(entry: dict[str, Any]) -> str:
 
 def _count(vote: Record) -> Iterator[str]:
     tally = vote["tally"]
+    if "caught" in tally:
+        yield f"  the planted defect: found by {tally['caught']}, missed by {tally['missed']}"
+        return
     base = {"cast": "of yes and no", "present": "of all ballots", "members": "of all members"}
     yield printable(
         f"  {vote['rule']} {base.get(vote['of'], vote['of'])}: {weight(tally['yes'])} yes, "

@@ -480,11 +480,11 @@ stage::choose() {
   NEXT=vote
 }
 
-# Where programs alone vote, no further shell is started.
+# worker::hold_vote FOLDER TREE: where programs alone vote, no further shell is started.
 worker::hold_vote() {
   vote::read "$1"
   if ((${#VOTE_AGENTS[@]} > 0)); then
-    worker::step "$ORKESTRA_SCRIPTS/COMMITTEE/hold-vote.sh" "$1" "$ATTEMPT" "$WORKSPACE" "$BASE" "$TREE"
+    worker::step "$ORKESTRA_SCRIPTS/COMMITTEE/hold-vote.sh" "$1" "$ATTEMPT" "$WORKSPACE" "$BASE" "$2"
   else
     vote::ask_programs "$1" "$ATTEMPT" "$WORKSPACE"
     [[ -z $PROCESS_STOPPING ]] || worker::leave
@@ -492,16 +492,17 @@ worker::hold_vote() {
 }
 
 stage::vote() {
-  local vote folder
+  local vote folder tree=$TREE
   store::ask vote-open "$BASE" "$TREE" "$PATCH_ID"
   if [[ ${STORE_REPLY[0]} == vote ]]; then
     vote=${STORE_REPLY[1]} folder=${STORE_REPLY[2]}
     STORE_REPLY=(more)
   fi
   # More than once where somebody stands in for a reviewer, or a second one is asked. Where a person has voted already, or
-  # nobody may now, not at all.
-  while [[ ${STORE_REPLY[0]} == more ]]; do
-    worker::hold_vote "$folder"
+  # nobody may now, not at all. What was approved may be judged once more as a copy with a planted defect.
+  while [[ ${STORE_REPLY[0]} == more || ${STORE_REPLY[0]} == calibrate ]]; do
+    if [[ ${STORE_REPLY[0]} == calibrate ]]; then vote=${STORE_REPLY[1]} folder=${STORE_REPLY[2]} tree=${STORE_REPLY[3]}; fi
+    worker::hold_vote "$folder" "$tree"
     worker::look_around
     store::ask vote-close "$vote"
   done

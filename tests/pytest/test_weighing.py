@@ -93,7 +93,7 @@ def test_a_forged_weight_is_found_although_every_hash_fits(learned: Project) -> 
         ({"weighed": None, "weights": dict.fromkeys(NAMES, 1000)}, "has no learned weights"),
         ({"weighed": {"by": "learned", "after": ["outcome-003"]}}, "what came after it: outcome-003"),
         ({"weighed": {"by": "learned", "after": ["outcome-009"]}}, "does not say after which"),
-        ({"weighed": 7}, "field is missing or of the wrong kind"),
+        ({"weighed": 7}, "of another kind than it should be"),
     ],
 )
 def test_a_forged_word_of_what_was_learned_is_found(
