@@ -17,6 +17,7 @@ from .committee import valid_ballot
 from .errors import EX_DATA, EX_LIMITED, EX_LOGIN, EX_TIMEOUT, EX_UNAVAILABLE
 from .evidence import Result
 from .journal import now
+from .text import whole
 
 REASON_LIMIT = 4000  # characters
 Ballot = dict[str, Any]
@@ -115,7 +116,7 @@ def _of_agent(
         ballot = ballot["ballot"]
     elif key not in ballot and result.text.strip():
         try:
-            ballot = canonical.parse(result.text.strip().encode("utf-8", "replace"), 1 << 19, 16)
+            ballot = whole(canonical.parse(result.text.strip().encode("utf-8", "replace"), 1 << 19, 16))
         except ValueError:
             return f"its ballot is not JSON: {' '.join(result.text.split())[:200]}"
     return judge(ballot) if ballot else "left no ballot"

@@ -11,7 +11,7 @@ from typing import Any
 from . import canonical, files, jq, resets, wire
 from .errors import EX_LIMITED, OrkestraError
 from .prices import Usage
-from .text import clean
+from .text import clean, whole
 
 TAIL = 6000  # bytes of a log that the next try gets to see
 _LIMIT = 16 << 20
@@ -108,7 +108,7 @@ def read_result(folders: list[Path], extract: Path | None, code: int) -> Result:
         data = files.read_bounded(folder / "result.json", _LIMIT)
         if data is not None and data.strip():
             try:
-                raw = canonical.parse(data)
+                raw = whole(canonical.parse(data))
             except ValueError as error:
                 return Result(problem=f"its result.json is not readable: {error}")
             return (
@@ -124,7 +124,7 @@ def read_result(folders: list[Path], extract: Path | None, code: int) -> Result:
 def _extracted(folder: Path, extract: Path, code: int) -> Result:
     data = files.read_bounded(folder / "output.json", _LIMIT) or b""
     try:
-        stdout = canonical.parse(data)
+        stdout = whole(canonical.parse(data))
     except ValueError:
         stdout = data.decode("utf-8", "replace")
     stderr = (files.read_tail(folder / "output.stderr", 65536) or b"").decode("utf-8", "replace")

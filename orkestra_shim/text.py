@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 # Control characters, and those that change the direction in which a line is read.
 _BEYOND = r"\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff"
@@ -36,6 +37,20 @@ def counted(number: int, thing: str) -> str:
 def clean(text: str) -> str:
     """Without colours, control and direction characters; newlines and tabs stay."""
     return _TERMINAL.sub("", text.replace("\r\n", "\n"))
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def whole(value: Any) -> Any:
+    """JSON whose texts are Unicode: half a character, as a tool may cut one off, becomes a replacement."""
+    if isinstance(value, str):
+        return _HALF.sub("\ufffd", value) if _HALF.search(value) else value
+    if isinstance(value, list):
+        return [whole(one) for one in value]
+    if isinstance(value, dict):
+        return {whole(key): whole(one) for key, one in value.items()}
+    return value
 
 
 def subject(title: str) -> str:

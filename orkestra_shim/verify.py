@@ -231,6 +231,8 @@ class _Check:
         if outcome["decision"] == "undone":
             self._undone(name, outcome)
             return
+        if "answer" in outcome:
+            self._answered(name, outcome)
         if outcome["decision"] != "landed":
             if "change" in outcome:
                 self.find(name, f"it is {outcome['decision']}, and yet names a change")
@@ -246,6 +248,12 @@ class _Check:
                 self.find(name, f"it landed although the gate {gate['gate']} refused it")
         self.landed.check(name, change)
         self._approved(name, outcome, change)
+
+    def _answered(self, name: str, outcome: dict[str, Any]) -> None:
+        """What a question came to is what its members decided in the last vote on it."""
+        held = [vote for entry in outcome["votes"] if (vote := self.votes.get(entry["id"])) is not None]
+        if not held or held[-1]["decision"] != outcome["answer"] or outcome["decision"] != "answered":
+            self.find(name, f"its answer {outcome['answer']!r} is not what its members decided")
 
     def _undone(self, name: str, outcome: dict[str, Any]) -> None:
         """A person took a landing back: no vote, and nothing but its reverse."""
