@@ -29,11 +29,19 @@ def report(now: Session, seen: Board, since: datetime) -> dict[str, Any]:
         "since": moment,
         "landed": [one for one in decided if one["decision"] in ("landed", "answered", "planned")],
         "undone": [one for one in decided if one["decision"] == "undone"],
-        "failed": [one for one in (*decided, *drafts) if one["decision"] == "failed"],
+        "failed": [
+            one | {"now": _state(seen, one)} for one in (*decided, *drafts) if one["decision"] == "failed"
+        ],
         "needs_you": _needs(seen, drafts),
         "spent": _spent(seen, events, moment, log.exists()),
         "next": _next(now, seen),
     }
+
+
+def _state(seen: Board, failed: dict[str, Any]) -> str:
+    """Where a task stands that failed then: it may have been done again since."""
+    row = seen.rows.get(failed["task"])
+    return "failed" if failed["outcome"] is None else str(row["state"]) if row is not None else "gone"
 
 
 def _decided(seen: Board, moment: str) -> list[dict[str, Any]]:
@@ -141,12 +149,20 @@ def _names(found: list[dict[str, Any]], before: str = "") -> str:
 
 
 def _reasons(found: list[dict[str, Any]]) -> str:
-    last = {one["task"]: " ".join(one["why"].split()) for one in found}
+    last = {one["task"]: one for one in found}
     if not last:
         return ""
-    shown = [f"{printable(name)} ({_cut(why)})" if why else printable(name) for name, why in last.items()]
+    shown = [f"{printable(name)}{_reason(one)}" for name, one in last.items()]
     more = f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
     return ": " + "; ".join(shown[:_NAMED]) + more
+
+
+def _reason(told: dict[str, Any]) -> str:
+    why, now = _cut(" ".join(told["why"].split())), told.get("now", "failed")
+    parts = [why] if why else []
+    if now != "failed":
+        parts.append(f"now {now.replace('_', ' ')}")
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _cut(why: str) -> str:
@@ -179,8 +195,9 @@ def _what_next(told: dict[str, Any]) -> str:
     ]
     if following["ready"]:
         return f"{todo}: orkestra start" + "".join(f" ({one})" for one in rests)
-    if told["failed"] or told["needs_you"]:
-        do = _again(told["failed"][0]["task"]) if told["failed"] else told["needs_you"][0]["do"]
+    failed = [one["task"] for one in told["failed"] if one["now"] == "failed"]
+    if failed or told["needs_you"]:
+        do = _again(failed[0]) if failed else told["needs_you"][0]["do"]
         return f"{printable(do)}{blocked}"
     return f"nothing is left to do{blocked}"
 

@@ -9,7 +9,7 @@ from orkestra_shim import board, progress, spent
 from orkestra_shim.board import Board
 from orkestra_shim.commands import task_line
 from orkestra_shim.session import Session
-from orkestra_shim.text import counted, printable
+from orkestra_shim.text import counted, printable, stands
 
 
 def told(now: Session, seen: Board) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _blocked(seen: Board) -> list[str]:
             causes.setdefault(row["blocked_by"], []).append(row["id"])
     return [
         f"blocked        {', '.join(names[:6])}{' ...' if len(names) > 6 else ''}: "
-        f"{cause} is {seen.rows[cause]['state'].replace('_', ' ')}"
+        f"{cause} {stands(seen.rows[cause]['state'])}"
         for cause, names in causes.items()
     ]
 

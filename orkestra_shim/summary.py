@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from . import graph
 from .errors import EX_FAILED, EX_LIMITED, EX_OK, EX_UNAVAILABLE
 from .followups import is_found
-from .text import counted
+from .text import counted, stands
 
 if TYPE_CHECKING:
     from .run import Run
@@ -46,7 +46,7 @@ def _counts(run: Run) -> str:
 
 def _unfinished(run: Run) -> list[str]:
     return [
-        f"{task.id} {task.status.replace('_', ' ')}: {task.reason}"
+        f"{task.id} {'failed' if task.status == 'failed' else 'needs a person'}: {task.reason}"
         for task in run.queue.tasks
         if task.status in ("failed", "needs_human")
     ]
@@ -77,7 +77,7 @@ def _blocked(run: Run) -> list[str]:
         if not run.wanted or tasks[index].id in run.wanted:
             behind.setdefault(root, []).append(tasks[index].id)
     return [
-        f"blocked: {_some(names)} (behind {tasks[root].id}, which is {tasks[root].status.replace('_', ' ')})"
+        f"blocked: {_some(names)} (behind {tasks[root].id}, which {stands(tasks[root].status)})"
         for root, names in behind.items()
     ]
 

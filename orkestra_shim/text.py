@@ -34,6 +34,11 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
+def stands(state: str) -> str:
+    """What a task of that state does: `is failed`, `needs a person`."""
+    return "needs a person" if state == "needs_human" else f"is {state.replace('_', ' ')}"
+
+
 def clean(text: str) -> str:
     """Without colours, control and direction characters; newlines and tabs stay."""
     return _TERMINAL.sub("", text.replace("\r\n", "\n"))

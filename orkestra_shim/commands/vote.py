@@ -158,7 +158,7 @@ def cast(task: str, choice: str, reason: str, wanted: str | None) -> None:
         raise OrkestraError(
             EX_USAGE,
             "Git does not know who you are",
-            "git config --global user.name NAME; user.email ADDRESS",
+            "git config --global user.name NAME && git config --global user.email ADDRESS",
         )
     ballot = {
         "attempt": number,

@@ -79,8 +79,11 @@ def _history(now: Session, found: Project, on: bool) -> None:
     if on:
         _plainly(watcher)
         return
-    for task, what in watcher.news():
-        say(f"{task:<24} {' '.join(what.split())}")
+    lines = [f"{task:<24} {' '.join(what.split())}" for task, what in watcher.news()]
+    for line in lines or [
+        f"no run of {found.name} is logged on this machine; orkestra vote list has the records"
+    ]:
+        say(line)
 
 
 def _attempt(now: Session, found: Project, name: str, on: bool, number: int | None) -> None:

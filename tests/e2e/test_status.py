@@ -58,6 +58,15 @@ def test_a_run_beside_it_and_the_morning_after(world: World) -> None:
     after = status(project, "--since", time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() + 60)))
     assert after["landed"] == after["failed"] == [] and after["spent"]["seconds"] == 0
     assert_a_clone_knows(world, project)
+    # What failed and has been done since is no reason to do anything.
+    assert (
+        world.orkestra("task", "edit", "bad", "--command", "echo >mended", "--project", "night").returncode
+        == 0
+    )
+    assert world.orkestra("task", "retry", "bad", "--project", "night").returncode == 0
+    assert project.start("--only", "bad").returncode == 0
+    lines = world.orkestra("status", "--since", "1h", "--project", "night").stdout.splitlines()
+    assert lines[2].endswith("; now completed)") and "retry bad" not in lines[5], lines
 
 
 def assert_a_clone_knows(world: World, project: Project) -> None:
@@ -68,3 +77,5 @@ def assert_a_clone_knows(world: World, project: Project) -> None:
         one["task"] for one in told["failed"]
     ] == ["bad"]
     assert told["spent"]["from"] == "records" and told["spent"]["seconds"] > 0
+    said = world.orkestra("log", "--project", str(world.place / "clone")).stdout
+    assert said == "no run of night is logged on this machine; orkestra vote list has the records\n"
