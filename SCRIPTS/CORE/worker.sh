@@ -532,7 +532,7 @@ stage::ask() {
     STORE_REPLY=(more)
   fi
   while [[ ${STORE_REPLY[0]} == more ]]; do
-    worker::hold_vote "$folder"
+    worker::hold_vote "$folder" "$TREE"
     worker::look_around
     store::ask ask-close "$vote"
   done
