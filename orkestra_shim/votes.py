@@ -61,7 +61,7 @@ def given(run: Run, task: str, patch_id: str, electorate: list[dict[str, Any]]) 
     """
     last = next(reversed(run.state(task).votes), None)
     vote = load(run, task, last) if last and last["patch_id"] == patch_id else None
-    if vote is None or committee.is_decided(vote):
+    if vote is None or vote["kind"] != "review" or committee.is_decided(vote):
         return []
     members = {one["member"] for one in electorate if one["kind"] != "program"}
     return [{"from": vote["id"], **ballot} for ballot in vote["ballots"] if ballot["member"] in members]

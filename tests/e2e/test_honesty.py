@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from orkestra_shim import ranking
 from world import FRAMEWORK, Project, World
 
 PATIENCE = 120  # seconds: a bound for what hangs
@@ -146,7 +147,7 @@ def test_nobody_reads_or_writes_anothers_ballot_before_the_vote_closes(world: Wo
     project = world.new("sealed", [task], agents=["shell"], committee=committee)
     run = world.start_in_background("--project", str(project.path))
     votes = project.path / "logs" / "execution" / "attempts" / "a" / "1" / "votes"
-    until(lambda: bool(list(votes.glob("*/quick/out/result.json"))), run)
+    until(lambda: any("quick\t" in path.read_text("utf-8") for path in votes.glob("*/ballots.tsv")), run)
     until(lambda: bool(list(workspaces.glob("*/w*/ballots/*/exchange/ready"))), run)
     [tree] = workspaces.glob("*/w*/tree")
     (tree / "go").touch()
@@ -173,7 +174,9 @@ WITNESS = r"""
 env >"$HOME/environment"
 seen=$(mktemp)
 tar -cf - --exclude=result.json "$PWD" "$HOME" "$ORKESTRA_ATTEMPT_DIR" | base64 -w 0 >"$seen"
-{ printf '{"choice": "reject", "reason": "I have read it", "confidence": 90, "seen": "'
+ballot='"choice": "reject"'
+grep -q '"ranking"' "$ORKESTRA_ATTEMPT_DIR/schema.json" && ballot='"ranking": [["A"]]'
+{ printf '{%s, "reason": "I have read it", "confidence": 90, "seen": "' "$ballot"
   cat "$seen"
   printf '"}'
 } >"$ORKESTRA_ATTEMPT_DIR/result.json"
@@ -304,3 +307,54 @@ def says_no_author(seen: dict[str, bytes], project: Project, attempt: Path) -> N
     found = [(path, one) for path, data in whole.items() for one in identities if one.encode() in data]
     assert not found
     assert (attempt / "result.json").read_text("utf-8").count("author-7c41") == 1  # which it did say
+
+
+# --- several candidates -------------------------------------------------------------------------------------
+
+MAKES = """
+if [[ $1 == work ]]; then
+  mkdir -p src
+  echo "solution {number}" >src/made.txt
+  say done "made by {name}"
+  exit
+fi
+"""
+
+
+def test_of_candidates_each_member_has_its_own_order_and_nobody_knows_whose_they_are(world: World) -> None:
+    need_sandbox()
+    names = ["ada-3f10", "bob-77c2", "cyd-90e4"]
+    for number, name in enumerate(names):
+        agent(
+            world,
+            name,
+            MAKES.format(number=number, name=name) + WITNESS,
+            f', "model": "model-of-{name}"',
+        )
+    task = {"id": "a", "agent": "auto", "candidates": 3, "max_attempts": 1}
+    project = world.new("chosen", [task], agents=names)
+    done = project.start("--workers", "3")
+    attempts = project.path / "logs" / "execution" / "attempts" / "a"
+    [path] = attempts.glob("*/votes/*/vote.json")
+    vote = json.loads(path.read_text("utf-8"))
+    assert vote["kind"] == "choose" and len(vote["candidates"]) == 3, done.stdout + done.stderr
+    made = {
+        one["option"]: f"solution {names.index(one['author']['member'])}" for one in vote["candidates"]
+    } | {"none of these": "none of these"}
+    assert [one["member"] for one in vote["ballots"]] == names
+    for ballot in vote["ballots"]:
+        member = ballot["member"]
+        # What the record says is all that it takes to know what each of them saw.
+        own = set(vote["left_out"][member])
+        options = ranking.order((one for one in vote["options"] if one not in own), vote["seed"], member)
+        prompt = (path.parent / member / "prompt.md").read_text("utf-8")
+        shown = re.findall(r"^Option ([A-Z]):\n\n(QUOTE-\w+)\n(.*?)\n\2$", prompt, re.MULTILINE | re.DOTALL)
+        assert [letter for letter, _, _ in shown] == list("ABCD"[: len(options)])
+        assert all(made[option] in text for option, (_, _, text) in zip(options, shown, strict=True))
+        assert ballot["ranking"] == [[options[0]]]
+        seen = unpacked(path.parent / member / "out" / "result.json")
+        others = [f"{word}{name}" for name in names if name != member for word in ("", "model-of-")]
+        found = [
+            (at, one) for at, data in seen.items() for one in others if one.encode() in at.encode() + data
+        ]
+        assert not found
