@@ -80,6 +80,8 @@ class Run:
         self.purse = Purse(self)
         self._replay()
         self.journal = journal.Journal(here.project / journal.FILE, self.redact.deep)
+        # While the queue is made, its tasks' statuses may have to be told as events: of no task of it yet.
+        self.queue = queue.Queue(queue.Document.of({"tasks": []}), self.first_status)
         self.queue = queue.Queue(file.first(), self.first_status)
         self.look_at_rounds()
         self.assignment = Assignment(self)

@@ -465,7 +465,7 @@ stage::gates() {
 
 # It has passed: the programs say what they make of it while it is here, and it waits for the others.
 stage::candidate() {
-  [[ -z ${GATED[1]} ]] || worker::hold_vote "${GATED[1]}"
+  [[ -z ${GATED[1]} ]] || worker::hold_vote "${GATED[1]}" "$TREE"
   worker::keep
   store::ask candidate "$KEPT" "$BASE" "$TREE" "$PATCH_ID"
   worker::tell "has passed: ${STORE_REPLY[0]} of ${STORE_REPLY[1]} candidates are made"
