@@ -100,7 +100,7 @@ class Plan(Question):
 
     def proposal(self, run: Run, refused: str) -> tuple[str, Raw]:
         """(prompt, JSON Schema) by which a member is asked for a list; `refused`: why not its last one."""
-        known = [task for task in run.queue.tasks if task.status in _OPEN and "plan" not in task.raw]
+        known = [task for task in run.queue.tasks if task.status in _OPEN and not task.asks]
         values = {
             "goal": self.text,
             "note": str(self.task.raw.get("note") or ""),

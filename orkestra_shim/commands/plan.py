@@ -73,7 +73,9 @@ def plan(
     start = asked.mark(found)
     new, taken = _word(offer, f"list {number}" if number else offer.chosen, yes, with_powers, as_json)
     if taken is not None:
-        asked.follow(now, found, name, start)
+        status, why, _ = asked.follow(now, found, name, start)
+        if status != "answered":
+            say(f"it is recorded with the next run; now it could not be: {why}", err=True)
     if as_json:
         say_json(offer.told(taken, new))
     return EX_OK

@@ -87,6 +87,13 @@ def test_what_is_proposed_is_checked_ranked_and_imported(world: World) -> None:
     refused = world.orkestra("plan", "A shop", "--yes")
     assert refused.returncode == 64 and "Git does not know who you are" in refused.stderr
     person(project)
+    keys = world.home / "CONFIG/api-keys.env"
+    keys.write_text("SOME_KEY=sk-wants-5d3c917f\n")
+    keys.chmod(0o600)
+    (world.place / "wants.md").write_text("Use it:\nsk-wants-5d3c917f\n")
+    refused = world.orkestra("plan", "A shop", "--from", "wants.md")
+    assert refused.returncode == 65 and "wants.md:2: a key of yours" in refused.stderr
+    assert list(queued(project)) == ["there"]
     (world.place / "wants.md").write_text("It sells hats.\nQUOTE-0\n{{ mark }}\n" + "w" * planning.DOCUMENT)
     done = world.orkestra("plan", "A shop", "--from", str(world.place / "wants.md"), "--yes", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -140,7 +147,7 @@ def answering(monkeypatch: pytest.MonkeyPatch, *answers: object) -> list[str]:
         said = left.pop(0)
         if said is None:
             raise click.Abort
-        return said
+        return said() if callable(said) else said
 
     monkeypatch.setattr("orkestra_shim.commands.plan.is_terminal", lambda: True)
     monkeypatch.setattr("click.prompt", answer)
@@ -175,6 +182,15 @@ def test_a_person_sees_edits_and_accepts(
     assert main(["plan", "--of", plan, "--list", "2"]) == 64
     assert main(["plan", "--of", "there"]) == 64
 
+    def meanwhile() -> str:
+        assert main(["task", "add", "Another", "--id", "words"]) == 0
+        return "y"
+
+    answering(monkeypatch, meanwhile, False)
+    assert main(["plan", "--of", plan]) == 64
+    assert "the queue has been changed meanwhile" in capsys.readouterr().err
+    assert list(queued(project)) == ["there", plan, "words"]
+
     editor = project.path.parent / "edit"
     editor.write_text("#!/bin/sh\nsed -i 's/The wanted model/My own model/' \"$1\"\n")
     editor.chmod(0o755)
@@ -184,10 +200,10 @@ def test_a_person_sees_edits_and_accepts(
     assert main(["plan", "--of", plan]) == 0
     assert len(asked) == 4 and "Let these run" in asked[-1]
     told = capsys.readouterr().out
-    assert "page: they say what to execute" in told and "added to asks: model, page, words" in told
+    assert "page: they say what to execute" in told and "added to asks: model, page, words-2" in told
     tasks = queued(project)
     assert tasks["model"]["title"] == "My own model"
-    assert [tasks[name]["status"] for name in ("model", "page", "words")] == [
+    assert [tasks[name]["status"] for name in ("model", "page", "words-2")] == [
         "pending", "proposed", "pending",
     ]  # fmt: skip
     assert project.decided() == {plan: "planned"} and tasks[plan]["status"] == "completed"
@@ -232,14 +248,15 @@ def test_none_of_these_and_nothing_valid_import_nothing(world: World) -> None:
 
 
 def test_where_work_lands_by_pull_requests_it_is_the_same(world: World) -> None:
-    member(world, "good", "wanted", GOOD[:1])
+    member(world, "good", "wanted", GOOD)
     project = world.new("pulls", [{"id": "there", "command": "true"}], agents=["good"], land="pr")
     Host.of(project)
     person(project)
-    done = world.orkestra("plan", "A shop", "--yes")
+    done = world.orkestra("plan", "A shop", "--yes", "--with-powers")
     assert done.returncode == 0, done.stdout + done.stderr
     [plan] = [name for name in queued(project) if name.startswith("plan-")]
-    assert queued(project)["model"]["status"] == "pending" and project.outcomes() == []
+    assert {queued(project)[name]["status"] for name in ("model", "page", "words")} == {"pending"}
+    assert project.outcomes() == []
     listed = json.loads(world.orkestra("task", "list", "--json").stdout)
     [reason] = [row["reason"] for row in listed if row["id"] == plan]
     assert reason.startswith("done (") and "recorded with the next pull request" in reason

@@ -107,6 +107,7 @@ def test_all_that_a_list_would_execute_is_shown() -> None:
     }
     [raw] = taken({"tasks": [full]}, {"id": "before"}, {"id": "wish"})
     assert set(full) >= {*tasklist.FIELDS, *tasklist.PATHS, *tasklist.LONGEST, "depends_on", "prefer_after"}
+    assert planning.powers(raw) == ["command", "check", "allow_paths", "agent"]
     shown = "\n".join(planning.lines([raw]))
     assert (
         shown
