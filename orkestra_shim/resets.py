@@ -127,7 +127,8 @@ def _parsed(words: str, zone: tzinfo | None, now: datetime) -> int | None:
 
     here = now.astimezone(zone).replace(tzinfo=None)
     spoken = _NAMED.sub(lambda found: "00:00" if found[0].lower() == "midnight" else "12:00", words)
-    settings = {"PREFER_DATES_FROM": "future", "RELATIVE_BASE": here}
+    # `here` is the zone's own time; the parser's look at the machine's fails where TZ is no zone's name.
+    settings = {"PREFER_DATES_FROM": "future", "RELATIVE_BASE": here, "TIMEZONE": "UTC"}
     moment: datetime | None = dateparser.parse(spoken, languages=["en"], settings=settings)
     if moment is None:
         return None

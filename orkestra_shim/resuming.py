@@ -65,6 +65,10 @@ def choose(run: Run, work: Work) -> None:
         return
     if work.mode == "candidate":  # one session is kept of a task
         return
+    if (
+        work.mode == "resume" and work.number == work.first
+    ):  # it goes to its check as it is: no agent is asked
+        return
     place = folder(run.here.git.git_dir, work.task.id)
     number = read(place / "try").strip()
     if not number or number != str(work.number - 1) or read(place / "stamp") != stamp(run, work):

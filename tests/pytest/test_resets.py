@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
@@ -127,3 +128,15 @@ def test_nothing_that_a_tool_says_breaks_it(text: str) -> None:
     for before in ("", "resets ", "try again at ", "in "):
         moment = resets.read(before + text, NOW)
         assert moment is None or type(moment) is int
+
+
+def test_a_time_where_tz_is_no_zones_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "NOON+8")
+        time.tzset()
+        now = datetime(2026, 7, 3, 12, 0).astimezone()
+        moment = resets.read("Your limit resets tomorrow at 3pm", now)
+    time.tzset()
+    assert moment is not None and datetime.fromtimestamp(moment, now.tzinfo).isoformat() == (
+        "2026-07-04T15:00:00-08:00"
+    )
