@@ -14,7 +14,8 @@ from . import repo
 from .errors import EX_DATA, OrkestraError
 from .plumbing import BINARY, DIFF, Git, environment
 
-_OUTCOME = re.compile(r"^Orkestra-Outcome: (outcome-[0-9]{3,12})\s*$", re.MULTILINE)
+_OUTCOME = re.compile(r"^ {4}Orkestra-Outcome: (outcome-[0-9]{3,12})\s*$", re.MULTILINE)
+_SIGNED = ("gpgsig", "gpgsig-sha256")
 _REVERTS = re.compile(r"This reverts commit ([0-9a-f]{40,64})")
 
 
@@ -34,20 +35,23 @@ class History:
     commits: dict[str, Commit] = field(default_factory=dict)
     by_outcome: dict[str, list[str]] = field(default_factory=dict)
     reverted: dict[str, str] = field(default_factory=dict)
+    signed: set[str] = field(default_factory=set)  # whatever the signature is worth
 
 
 def read_history(git: Git, head: str) -> History:
-    """The branch's commits with their trailers, through one git log."""
+    """The branch's commits with their trailers, through one git rev-list."""
     history = History()
-    out = git.run("log", "--no-color", "--topo-order", "--format=%H%x1f%T%x1f%P%x1f%B%x1e", head).decode(
-        "utf-8", "replace"
-    )
-    for entry in out.split("\x1e"):
-        parts = entry.lstrip("\n").split("\x1f", 3)
-        if len(parts) < 4:
+    out = git.run("rev-list", "--topo-order", "--header", head).decode("utf-8", "replace")
+    for entry in out.split("\0"):
+        top, _, body = entry.partition("\n\n")
+        name, *fields = top.split("\n")
+        if not fields:
             continue
-        name, tree, parents, body = parts
-        history.commits[name] = Commit(name, tree, parents.split())
+        named = [field.split(" ", 1) for field in fields if " " in field]
+        tree = next(value for key, value in named if key == "tree")
+        history.commits[name] = Commit(name, tree, [value for key, value in named if key == "parent"])
+        if any(key in _SIGNED for key, _ in named):
+            history.signed.add(name)
         for outcome in _OUTCOME.findall(body):
             history.by_outcome.setdefault(outcome, []).append(name)
         for reverted in _REVERTS.findall(body):

@@ -12,14 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from . import canonical, kinds, records, repo, weighing, witnesses
+from . import signatures as signing
+from .chain import Chain
 from .errors import EX_DATA, OrkestraError
 from .findings import Report
 from .landed import Landed
 from .plumbing import Git
 
+LOOK, REQUIRE = "look", "require"  # at signatures
 
-def verify(repo_path: Path, branch: str, since: str | None = None) -> Report:
-    """Check every record on a branch of a project. Raises 65 for a project or commit that there is not."""
+
+def verify(repo_path: Path, branch: str, since: str | None = None, signatures: str = "") -> Report:
+    """Check every record on a branch of a project. Raises 65 for a project or commit that there is not.
+
+    signatures: of commits: LOOK at those that there are, REQUIRE them (after `since`), or neither.
+    """
     git = Git(repo.common_dir(repo_path))
     head = records.head(git, branch, whole=True)
     with ThreadPoolExecutor(1) as beside:  # Git reads the history meanwhile
@@ -29,6 +36,9 @@ def verify(repo_path: Path, branch: str, since: str | None = None) -> Report:
         check.landings()
         found = check.report.findings
         found += history.result()
+    if signatures:
+        after = (since or "") if signatures == REQUIRE else ""
+        signing.check(repo_path, git, check.landed.history, check.report, signatures == REQUIRE, after)
     found += witnesses.checkout(git, repo_path, branch, check.blobs)
     if since is not None:
         found += witnesses.pinned(git, head, check.tree, since)
@@ -47,7 +57,6 @@ class _Check:
         self.blobs = dict(
             zip(self.tree, (data for _, _, data in git.blobs(b for _, b in self.tree.values())), strict=True)
         )
-        self.at: dict[str, tuple[str | None, list[str]]] = {}
         self.votes: dict[str, dict[str, Any]] = {}
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.undone: dict[str, str] = {}  # by which outcome
@@ -86,8 +95,10 @@ class _Check:
             for record in (*self.outcomes.values(), *self.votes.values()):
                 broken[record["id"]] = self._form(records.path_of(record["id"]), record)
             self.landed = landed.result()
+        commits = self.landed.history.commits
+        self.chain = Chain(self.git, self.outcomes, commits, self.report)
         past = weighing.Past(self.outcomes, self.votes)
-        scales = weighing.Scales(self.git, self.head, self.landed.history.commits, past, self._ends)
+        scales = weighing.Scales(self.git, self.head, commits, past, self.chain.ends)
         self.unlike = scales.problems()
         self._walk(broken)
 
@@ -125,7 +136,7 @@ class _Check:
             if outcome is not None:
                 self.guarded(name, self._its_votes, name, outcome, named, broken, not own)
             if outcome is not None:
-                self.guarded(name, self._chain, name, outcome, previous)
+                self.guarded(name, self.chain.check, name, outcome, previous)
                 self.guarded(name, self._outcome, name, outcome)
                 previous = outcome
         for name in sorted(
@@ -135,59 +146,6 @@ class _Check:
                 self.find(name, problem)
             if name not in named:
                 self.find(name, "no outcome names this vote")
-
-    def _chain(self, name: str, outcome: dict[str, Any], previous: dict[str, Any] | None) -> None:
-        if "chain" in outcome:
-            self._placed(name, outcome, outcome["chain"])
-            return
-        number = records.parse_id(name)[1]
-        expected = None if previous is None else previous["sha256"]
-        before = 0 if previous is None else records.parse_id(previous["id"])[1]
-        if outcome["previous"] != expected:
-            after = "nothing" if previous is None else previous["id"]
-            self.find(
-                name,
-                f"the chain is broken: its `previous` is not the hash of {after}, which stands before it",
-            )
-        elif number != before + 1:
-            self.report.notes.append(
-                f"{records.record_id('outcome', before + 1)} does not exist: the number was "
-                f"drawn, but {name} follows {previous['id'] if previous else 'nothing'}"
-            )
-
-    def _placed(self, name: str, outcome: dict[str, Any], chain: dict[str, Any]) -> None:
-        """One that may come in another order than it was drawn names what stood at the commit it was made on.
-
-        That is the newest outcome there (`previous`) and every other one that none there names (`beside`). So
-        each outcome of that commit is held, and the commit's own name holds which they were.
-        """
-        parent, beside, base = chain["parent"], chain["beside"], chain["base"]
-        hashes = {one["sha256"]: number for number, one in self.outcomes.items()}
-        before = self.outcomes[parent]["sha256"] if parent in self.outcomes else None
-        named = [*([parent] if parent else []), *(hashes.get(one) for one in beside)]
-        number = records.parse_id(name)[1]
-        if outcome["previous"] != before or (parent and before is None):
-            self.find(name, f"the chain is broken: its `previous` is not the hash of {parent or 'nothing'}")
-        elif any(one is None or records.parse_id(one)[1] >= number for one in named):
-            self.find(name, "the chain is broken: it names one before it that is not, or not on the branch")
-        elif "change" in outcome and outcome["change"]["base"] != base:
-            self.find(name, "the chain is broken: its change was made on another commit than it says")
-        elif base not in self.landed.history.commits:
-            self.report.notes.append(f"{name}: the commit that it was made on is not in the history any more")
-        elif self._ends(base) != (parent, beside):
-            self.find(name, f"the chain is broken: other outcomes stood at {base[:12]} than it names")
-
-    def _ends(self, commit: str) -> tuple[str | None, list[str]]:
-        """(newest outcome, sorted hashes of the other ones that none names) among those at a commit."""
-        if commit not in self.at:
-            paths = filter(records.is_record, self.git.tree(commit, records.OUTCOMES))
-            names = [path.rsplit("/", 1)[-1][:-5] for path in paths]
-            there = {name: self.outcomes[name] for name in names if name in self.outcomes}
-            named = {one for outcome in there.values() for one in records.before_it(outcome)}
-            newest = max(names, key=records.parse_id, default=None)
-            ends = {outcome["sha256"] for name, outcome in there.items() if name != newest} - named
-            self.at[commit] = newest, sorted(ends)
-        return self.at[commit]
 
     def _its_votes(
         self,

@@ -84,15 +84,22 @@ def _mend(items: list[Item], as_json: bool, yes: bool) -> int:
 @with_project
 @as_json
 @click.option("--since", metavar="COMMIT", help="Hold the records against a head that was pinned elsewhere.")
-def verify(wanted: str | None, as_json: bool, since: str | None) -> None:
-    """Recompute every hash, tally and binding of the records.
+@click.option(
+    "--require-signatures",
+    "signed",
+    is_flag=True,
+    help="Every commit of a landing (after --since) is signed, by a key known here.",
+)
+def verify(wanted: str | None, as_json: bool, since: str | None, signed: bool) -> None:
+    """Recompute every hash, tally, weight and binding of the records; check signatures where there are any.
 
     Exit: 0 everything holds; 1 something does not.
     """
     from orkestra_shim import verify as proving
 
     found = session().find(wanted)
-    result = proving.verify(found.path, found.branch, since)
+    signatures = proving.REQUIRE if signed else proving.LOOK
+    result = proving.verify(found.path, found.branch, since, signatures)
     if as_json:
         findings = [{"record": record, "what": what} for record, what in result.findings]
         say_json({"ok": result.ok, "findings": findings, "notes": result.notes, "counts": result.counts})

@@ -104,7 +104,14 @@ def test_whatever_lands_is_signed_with_the_persons_key(world: World, keys: tuple
         assert project.git("log", "-1", "--format=%ae %ce", commit) == f"{MAIL} {MAIL}"
     assert project.outcomes()[-1]["by"] == {"name": "A. Person", "email": MAIL}
     verified = project.verify()
-    assert verified.returncode == 0, verified.stdout
+    assert verified.returncode == 0 and "signed by a key that cannot be checked" in verified.stdout
+    assert project.verify("--require-signatures").returncode == 1
+    for key, code in ((mine, 0), (another, 1)):
+        project.git("config", "gpg.ssh.allowedSignersFile", str(key.allowed))
+        verified = project.verify("--require-signatures")
+        assert verified.returncode == code, verified.stdout + verified.stderr
+    assert "which gpg.ssh.allowedSignersFile does not have" in verified.stdout
+    assert project.verify("--require-signatures", "--since", "main").returncode == 0
 
 
 def test_the_projects_own_key_goes_before_the_persons(world: World, keys: tuple[Key, Key]) -> None:

@@ -8,6 +8,8 @@ strace	strace	pytest bats
 ps	procps	pytest bats e2e
 flock	util-linux	bats e2e
 npm	npm	pytest bats e2e
+ssh-keygen	openssh-client	pytest e2e
+gpg	gnupg	pytest
 groff	groff-base	pytest
 crontab	cron	e2e
 ip	iproute2	e2e
