@@ -20,7 +20,7 @@ PACKAGES = {
     "rich": "rich",
     "sh": "sh",
 }
-# What pip needs on Debian to build pyjq, of which there are no wheels; lib2to3 is part of Python elsewhere.
+# What pip needs on Debian to build pyjq, which has no wheels. From Python 3.12 on only bin/orkestra can.
 BUILDS_PYJQ = "gcc make autoconf automake libtool python3-dev python3-lib2to3"
 
 
@@ -46,5 +46,11 @@ def cure(packages: list[str]) -> str:
     root = framework_root()
     if root != PACKAGE:
         return f"rm -f {word(sys.prefix)}/orkestra-requirements.txt; {word(root)}/bin/orkestra --setup-only"
-    tools = f"; to build pyjq, as root: apt-get install {BUILDS_PYJQ}" if "pyjq" in packages else ""
-    return f"{word(sys.executable)} -m pip install --force-reinstall {' '.join(packages)}{tools}"
+    if "pyjq" not in packages:
+        return f"{word(sys.executable)} -m pip install --force-reinstall {' '.join(packages)}"
+    if sys.version_info >= (3, 12):
+        return f"in a checkout: ORKESTRA_VENV={word(sys.prefix)} bin/orkestra --setup-only"
+    return (
+        f"{word(sys.executable)} -m pip install --force-reinstall {' '.join(packages)}; "
+        f"to build pyjq, as root: apt-get install {BUILDS_PYJQ}"
+    )

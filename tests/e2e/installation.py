@@ -123,7 +123,7 @@ class Installed:
         self.home.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "venv", "--without-pip", str(self.prefix)]
         subprocess.run(command, check=True, timeout=RUN_BOUND)
-        put([*needed(), *more], site_packages(self.prefix))
+        put([*needed(), "pip", *more], site_packages(self.prefix))
         self.command.parent.mkdir(parents=True)
         self.command.symlink_to(self.prefix / "bin" / "orkestra")
         return self
@@ -140,6 +140,7 @@ class Installed:
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_NO_INPUT": "1",
+            "PIP_BREAK_SYSTEM_PACKAGES": "1",  # for --user
             "GIT_CONFIG_NOSYSTEM": "1",
             **self.environment,
         }
@@ -169,7 +170,7 @@ class Installed:
 
     def pip(self, *words: str, python: Path | None = None) -> subprocess.CompletedProcess[str]:
         """pip for this environment, or for another Python; it never looks for anything elsewhere."""
-        return self.call(sys.executable, "-m", "pip", "--python", str(python or self.python), *words)
+        return self.call(str(python or self.python), "-m", "pip", *words)
 
     def install(self, wheel: Path, *options: str, python: Path | None = None) -> None:
         """Installs a wheel over whatever is there; what it needs must be there."""
