@@ -16,8 +16,9 @@ asks the jq programs): a `profiles` from a `profilefile` (`profilejson`, `ballot
 `weighing` says what a member's vote weighs (by `judging`, or as the project says).
 `polls` (told by `polled`) are the votes that are no review, on papers of a `ranking`; `asked` waits for one.
 `offers` are the lists of a plan (`planning`) as a person is shown them.
-`voted` shows votes that were held; `blame` says whose work a line is (`spots`, `accounts`). `report` is all
-of it as a page (`timeline`, `drawing`); `screen` shows a run that goes on (`live`), `attemptlog` what was
+`voted` shows votes that were held, `contenders` what became of candidates; `blame` says whose work a line is
+(`spots`, `accounts`). `report` is all of it as a page (`timeline`, `drawing`); `screen` shows a run that goes
+on (`live`), `attemptlog` what was
 said; `notify` tells a person's own command; `manual` makes manual pages, `reference` docs (with `messages`,
 of `wording`); `shapes` are the schemas of what is printed and read.
 

@@ -7,7 +7,20 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from . import calibration, canonical, checkout, clock, files, jsonfile, queue, records, spending, voted
+from . import (
+    calibration,
+    canonical,
+    checkout,
+    choices,
+    clock,
+    files,
+    jsonfile,
+    kinds,
+    queue,
+    records,
+    spending,
+    voted,
+)
 from .errors import OrkestraError
 from .plumbing import Git
 from .project import Project
@@ -52,6 +65,8 @@ class Accounts:
         held = [self._votes[entry["id"]] for entry in outcome["votes"] if entry["id"] in self._votes]
         hashes = {entry["id"]: entry["sha256"] for entry in outcome["votes"]}
         deciding = _deciding(outcome, held)
+        chosen = choices.winner(deciding) if deciding and deciding["kind"] == choices.KIND else None
+        author = (chosen or deciding or {}).get("author")
         return {
             "outcome": outcome["id"],
             "task": outcome["task"],
@@ -62,7 +77,7 @@ class Accounts:
             "recorded_at": outcome["recorded_at"],
             "commit": commit,
             "agent": outcome["agent"],
-            "family": deciding["author"]["family"] if deciding else None,
+            "family": author["family"] if author else None,
             "by": outcome.get("by"),
             "undoes": outcome.get("undoes"),
             "reviewed_by": outcome["reviewed_by"],
@@ -84,7 +99,7 @@ class Accounts:
             "evidence": [{"check": one["check"], "exit": one["exit"]} for one in outcome["evidence"]],
             "gates": outcome["gates"],
             "cost": _cost_of(outcome["cost"]),
-            "prompt": _prompt(self.found.path, outcome),
+            "prompt": _prompt(self.found.path, outcome["task"], (chosen or outcome)["attempt"]),
             "undone_by": self._undone.get(outcome["id"]),
             "undo": self._undo(outcome, commit),
         }
@@ -115,30 +130,34 @@ def _deciding(outcome: Record, held: list[Record]) -> Record | None:
     same = [
         vote
         for vote in held
-        if vote["decision"] == "approve" and vote["subject"]["patch_id"] == outcome["change"]["patch_id"]
+        if any(one["patch_id"] == outcome["change"]["patch_id"] for one in kinds.accepted(vote))
     ]
     return same[-1] if same else None
 
 
-def _ballots(vote: Record | None, *choices: str) -> list[dict[str, Any]]:
-    """The ballots of a vote for one of these choices."""
+def _ballots(vote: Record | None, *wanted: str) -> list[dict[str, Any]]:
+    """The ballots of a vote that say one of these."""
     known = {entry["member"]: entry for entry in vote["electorate"]} if vote else {}
     return [
         {
             "member": one["member"],
             "is": voted.member(known.get(one["member"], one)),
             "vote": vote["id"],
-            "choice": one["choice"],
+            "choice": said,
             "reason": one["reason"],
         }
         for one in (vote["ballots"] if vote else ())
-        if vote and one["choice"] in choices
+        if vote and (said := _said(vote, one)) in wanted
     ]
 
 
-def _prompt(project: Path, outcome: Record) -> dict[str, str] | None:
+def _said(vote: Record, ballot: Record) -> str:
+    """What a ballot says of the change that the vote was on, or that it chose."""
+    return choices.stance(vote, ballot) if vote["kind"] == choices.KIND else str(ballot.get("choice"))
+
+
+def _prompt(project: Path, task: str, attempt: object) -> dict[str, str] | None:
     """Where this machine's execution log has what the agent was told, and its text; None elsewhere."""
-    task, attempt = outcome["task"], outcome["attempt"]
     if type(attempt) is not int or name_problem(task):
         return None
     path = project / "logs" / "execution" / "attempts" / task / str(attempt) / "prompt.md"

@@ -129,7 +129,10 @@ def since(run: dict[str, Any]) -> float | None:
 
 
 def working(session: Session, found: Project, past: progress.Past) -> dict[str, dict[str, Any]]:
-    """Tasks that a worker has right now, by what each says of itself; times are epoch seconds."""
+    """Tasks that a worker has right now, by what each says of itself; times are epoch seconds.
+
+    What further workers have of the same task is `beside`.
+    """
     told: dict[str, dict[str, Any]] = {}
     for now in sorted((session.home.runtime / found.id).glob("w*/now")):
         raw = files.read_bounded(now, 1024) or b""
@@ -138,7 +141,7 @@ def working(session: Session, found: Project, past: progress.Past) -> dict[str, 
             continue  # it is being written
         task, number, agent, stage, at = fields
         begun = past.begun.get(task)
-        told[task] = {
+        one = {
             "worker": printable(now.parent.name),
             "try": int(number),
             "by": printable(agent),
@@ -148,6 +151,10 @@ def working(session: Session, found: Project, past: progress.Past) -> dict[str, 
             "usual_seconds": progress.median(past.of(agent)),
             "past_attempts": len(past.of(agent)),
         }
+        if task in told:  # another candidate of it
+            told[task].setdefault("beside", []).append(one)
+        else:
+            told[task] = one
     return told
 
 

@@ -95,9 +95,10 @@ def decide(vote: Record) -> Record:
         barred = _barred(vote)
         told = polls.decide(_without(vote, barred))
         chosen = next((one for one in vote["candidates"] if one["option"] == told["decision"]), None)
-        why = told["why"]
+        why, count = told["why"], len(vote["candidates"])
         if told["decision"] != polls.NO_QUORUM:
-            why = f"{told['decision'] if chosen else NONE}, {why}"
+            what = f"chosen among {count}" if chosen else f"none of {count}"
+            why = f"{what} candidate{'s' * (count != 1)} {why}"
             why += "".join(f"; no member of another family prefers {one} to none" for one in barred)
         return {
             "tally": {**told["tally"], "barred": barred},
@@ -115,6 +116,23 @@ def recount(vote: Record) -> Record:
 def accepted(vote: Record) -> list[Record]:
     """The change that may land by it."""
     return [one["subject"] for one in vote["candidates"] if one["option"] == vote["decision"]]
+
+
+def winner(vote: Record) -> Record | None:
+    """The candidate that was chosen."""
+    return next((one for one in vote["candidates"] if one["option"] == vote["decision"]), None)
+
+
+def stance(vote: Record, ballot: Record) -> str:
+    """What a ballot says of the candidate that was chosen, in the words of a review; '' where none was."""
+    chosen = winner(vote)
+    if chosen is None:
+        return ""
+    places = {name: at for at, tier in enumerate(ballot["ranking"]) for name in tier}
+    mine, none = (places.get(name, len(places)) for name in (chosen["option"], NONE))
+    if chosen["option"] in vote["left_out"].get(ballot["member"], ()) or mine == none:
+        return "abstain"
+    return "approve" if mine < none else "reject"
 
 
 def _judges(vote: Record, entry: Record) -> list[str]:

@@ -197,7 +197,7 @@ class Choosing:
         vote = run.redact.deep(choices.close_choice(work.vote, work.cast, work.absent))
         work.vote, work.asked = None, []
         votes.keep(work.folder, vote)
-        winner = next((one for one in vote["candidates"] if one["option"] == vote["decision"]), None)
+        winner = choices.winner(vote)
         run.event(
             "vote-closed",
             work.task.id,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any, cast
 
-from . import allowances, board, budgets, journal, keyring, queue, spending
+from . import allowances, board, budgets, candidates, journal, keyring, queue, spending
 from .agents import Agents
 from .allowances import Allowances
 from .assignment import Assignment
@@ -95,6 +95,10 @@ class Plan:
             self.queue.hold(task, queue.NOT_NAMED, bool(wanted) and task.id not in wanted)
             self.queue.hold(task, queue.PAUSED, task.id in self.pauses.now.tasks)
 
+    def in_hand(self, _: str) -> list[Any]:
+        """What workers have of a task: nobody works here."""
+        return []
+
     # --- what would be done ---------------------------------------------------------------------------------
 
     def _steps(self) -> Iterator[Step]:
@@ -112,14 +116,24 @@ class Plan:
 
     def _step(self, task: Task, agent: str, why: str) -> Step:
         state = self.states.get(task.id, TaskState())
+        rivals = candidates.mode(task, state) == candidates.CANDIDATE
+        count = task.candidates if rivals else 1
         most = max(1, int(task.raw.get("max_attempts", DEFAULT_ATTEMPTS)) - state.failures)
         least = 0 if state.kept or "submitted" in task.raw or "ballot" in task.raw else 1
-        cost = {unit: self._cost(task, agent, unit, (least, most)) for unit in _UNITS}
-        return Step(task, agent, why, (least, most), cost)
+        cost = {unit: self._cost(task, agent, unit, (least, most), count) for unit in _UNITS}
+        if count > 1:
+            why = f"{count} candidates of each attempt, by as many agents as there are; {why}"
+        tried = len(state.passed) + len(state.out)
+        tries = max(0, least * count - tried), max(0, most * count - tried)
+        return Step(task, agent, why, tries, cost)
 
-    def _cost(self, task: Task, agent: str, unit: str, attempts: tuple[int, int]) -> tuple[int, int] | None:
-        works = [(agent, "work")] if self.agents.get(agent).kind == "ai" else []
-        spans = [self._span(task, *one, unit) for one in (*works, *self._reviews(agent))]
+    def _cost(
+        self, task: Task, agent: str, unit: str, attempts: tuple[int, int], count: int
+    ) -> tuple[int, int] | None:
+        """`count`: of the candidates that each attempt has."""
+        works = [(agent, "work")] * count if self.agents.get(agent).kind == "ai" else []
+        reviews = self._reviews(agent if count == 1 else "")  # who made a candidate votes on the others
+        spans = [self._span(task, *one, unit) for one in (*works, *reviews)]
         if None in spans:
             return None
         low = [span[0] for span in spans if span]

@@ -160,7 +160,11 @@ class Watcher:
         assert seen is not None
         now, found = time.time(), []
         working = board.working(self._now, self._found, seen.past)
-        at_work = {one["worker"]: (task, one) for task, one in working.items()}
+        at_work = {
+            one["worker"]: (task, one)
+            for task, first in working.items()
+            for one in (first, *first.get("beside", ()))
+        }
         for name in board.worker_names(self._now, self._found):
             if name not in at_work:
                 found.append(Hand(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from orkestra_shim import files, journal, records, repo, tries
+from orkestra_shim import contenders, files, journal, records, repo, tries
 from orkestra_shim.board import Board, git_folder, row_of
 from orkestra_shim.errors import EX_USAGE, OrkestraError
 from orkestra_shim.project import Project
@@ -19,13 +19,16 @@ def everything(board: Board, name: str) -> dict[str, Any]:
     raw = board.document.tasks[board.document.positions[name]].raw
     outcomes = [board.branch.outcomes[number] for number in sorted(board.branch.outcomes)]
     mine = [outcome for outcome in outcomes if outcome.get("task") == name]
-    return {
+    kept = _kept(board.project, name)
+    told = {
         **row,
         "task": raw,
         "outcomes": mine,
-        "kept": _kept(board.project, name),
+        "kept": kept,
         "tries": tries.of_task(board.project.path, name),
     }
+    found = contenders.of_task(board, name, mine, kept)
+    return told | ({"candidates": found} if found else {})
 
 
 def asking(seen: Board, name: str, what: str = "vote") -> dict[str, Any]:

@@ -32,12 +32,17 @@ def options(vote: Record, quoted: Quoted) -> Iterator[str]:
     for one in vote.get("lists", []):
         proposers[str(one["option"]).casefold()] = [str(member) for member in one["members"]]
     texts = vote.get("texts") or {}
+    authors = {one["option"]: one["author"]["member"] for one in vote.get("candidates", [])}
     for option in vote["options"]:
         by = ", ".join(proposers.get(option.casefold(), []))
+        made = f", made by {authors[option]}" if option in authors else ""
         more = ", which any other has to beat" if option == vote.get("default") else ""
-        yield printable(f"  option: {tallied.name(option)}{more}" + (f" (proposed by {by})" if by else ""))
+        told = f"  option: {tallied.name(option)}{made}{more}"
+        yield printable(told + (f" (proposed by {by})" if by else ""))
         if option in texts:
             yield from quoted(texts[option], "      ")
+    for one in vote.get("out", []):
+        yield printable(f"  out: attempt {one['attempt']}, made by {one['author']['member']}: {one['why']}")
     for one in vote.get("unproposed", []):
         yield printable(f"  {one['member']} proposed nothing: {one['why']}")
 
@@ -49,8 +54,10 @@ def ballots(vote: Record, member: Member, quoted: Quoted) -> Iterator[str]:
     kept = {one["member"]: one["why"] for one in vote.get("unchanged", [])}
     for one in vote["ballots"]:
         name, first = one["member"], before.get(one["member"], one)
+        own = (vote.get("left_out") or {}).get(name, [])
+        asked = f" (not asked about {', '.join(own)}, its own)" if own else ""
         changed = f" (before the discussion: {said(first)})" if said(first) != said(one) else ""
-        yield printable(f"  {member(known[name])}: {said(one)}{changed}, {one['confidence']} % sure")
+        yield printable(f"  {member(known[name])}: {said(one)}{asked}{changed}, {one['confidence']} % sure")
         yield from quoted(one["reason"], "      ")
         if first["reason"] != one["reason"]:
             yield "    before the discussion:"

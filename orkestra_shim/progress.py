@@ -16,7 +16,11 @@ ENOUGH = 5  # attempts from which a span is told
 _TAIL = 4 << 20  # bytes of the log that are looked at while a run goes on
 _GLANCE = 256 << 10  # and without one: only what waits is wanted then
 _GLANCED = (b'"event":"held"', b'"event":"claimed"', b'"event":"landed"', b'"event":"review-put-off"')
-_ENDS = ("landed", "attempt-failed", "revision", "conflict", "outcome-drafted", "held", "review-put-off")
+_RIVALS = ("candidate", "candidate-out")
+_ENDS = (
+    *("landed", "attempt-failed", "revision", "conflict", "outcome-drafted", "held", "review-put-off"),
+    *_RIVALS,
+)
 _NO_ATTEMPT = ("released", "interrupted")
 
 
@@ -83,6 +87,8 @@ def _take(past: Past, kind: str, task: str, at: float, event: dict[str, Any]) ->
         past.held[task] = str(event.get("paths", ""))
     elif kind == "landed":
         past.held.pop(task, None)
+    if kind in _RIVALS and past.begun.get(task, (0,))[0] != event.get("try"):
+        return  # another candidate of it was begun after this one
     if kind in _ENDS and task in past.begun:
         _, agent, since = past.begun.pop(task)
         if at >= since:  # a clock that was set back tells nothing

@@ -62,7 +62,12 @@ def _run(now: Session, seen: Board) -> list[str]:
     began = board.since(run)
     since = clock.shown(datetime.fromtimestamp(began).astimezone()) if began else printable(run["since"])
     shown = [f"a run goes on since {since} (process {run['process']} on {printable(run['host'])})"]
-    shown += [_worker(row) for row in seen.rows.values() if row["state"] == "in_progress"]
+    shown += [
+        _worker(row | one)
+        for row in seen.rows.values()
+        if row["state"] == "in_progress"
+        for one in (row, *row.get("beside", ()))
+    ]
     span = progress.span(seen.rows, seen.past, number)
     attempts = sum(map(len, seen.past.lengths.values()))
     if span:

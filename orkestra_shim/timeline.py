@@ -16,6 +16,8 @@ _ENDS = {
     "proposed": "proposed",
     "outcome-drafted": "decided",
     "attempt-failed": "failed",
+    "candidate": "a candidate",
+    "candidate-out": "out",
     "conflict": "met a conflict",
     "released": "given back",
     "interrupted": "interrupted",
@@ -60,7 +62,8 @@ class _Reader:
     def __init__(self, before: dict[str, list[str]]) -> None:
         self._before = before
         self._free: dict[str, float] = {}  # when a task's last attempt ended
-        self._open: dict[str, tuple[Attempt, str, float]] = {}  # with the stage it is at, and since when
+        # By task, then by try: with the stage that it is at, and since when.
+        self._open: dict[str, dict[int, tuple[Attempt, str, float]]] = {}
         self._first: float | None = None
         self.attempts: list[Attempt] = []
 
@@ -75,11 +78,11 @@ class _Reader:
         elif task in self._open and kind in _NEXT:
             self._step(task, at, str(kind), event)
         elif kind in _ENDS:
-            self._ended(task, at, _ENDS[str(kind)])
+            self._ended(task, at, _ENDS[str(kind)], event.get("try"))
 
     def _claimed(self, task: str, at: float, event: dict[str, Any]) -> None:
-        if task in self._open:
-            self._ended(task, at, "")
+        for open_one in list(self._open.get(task, ())) if event.get("mode") != "candidate" else ():
+            self._ended(task, at, "", open_one)
         number = event.get("try")
         attempt = Attempt(
             task,
@@ -95,10 +98,23 @@ class _Reader:
 
     def _begin(self, attempt: Attempt, at: float) -> None:
         self.attempts.append(attempt)
-        self._open[attempt.task] = (attempt, "working", at)
+        self._open.setdefault(attempt.task, {})[attempt.number] = (attempt, "working", at)
+
+    def _take_out(self, task: str, number: object) -> tuple[Attempt, str, float] | None:
+        """What is open of that try; where nothing is, the last that is of the task."""
+        there = self._open.get(task, {})
+        if not there:
+            return None
+        known = isinstance(number, int) and number in there
+        found = there.pop(number if isinstance(number, int) and known else next(reversed(there)))
+        if not there:
+            del self._open[task]
+        return found
 
     def _step(self, task: str, at: float, kind: str, event: dict[str, Any]) -> None:
-        attempt, stage, since = self._open[task]
+        found = self._take_out(task, event.get("try"))
+        assert found is not None
+        attempt, stage, since = found
         _add(attempt, stage, since, at)
         if kind == "revision":
             attempt.end = "sent back"
@@ -106,12 +122,12 @@ class _Reader:
             again = Attempt(task, number if isinstance(number, int) else 0, attempt.agent, attempt.worker)
             self._begin(again, at)
         else:
-            self._open[task] = (attempt, _NEXT[kind], at)
+            self._open.setdefault(task, {})[attempt.number] = (attempt, _NEXT[kind], at)
 
-    def _ended(self, task: str, at: float, how: str) -> None:
+    def _ended(self, task: str, at: float, how: str, number: object) -> None:
         self._free[task] = at
-        if task in self._open:
-            attempt, stage, since = self._open.pop(task)
+        if (found := self._take_out(task, number)) is not None:
+            attempt, stage, since = found
             if how:
                 _add(attempt, stage, since, at)
             attempt.end = how

@@ -158,6 +158,8 @@ def show(name: str, wanted: str | None, as_json: bool) -> None:
 
 
 def _say_history(details: dict[str, Any]) -> None:
+    from orkestra_shim import contenders
+
     for outcome in details["outcomes"]:
         change = outcome.get("change") or {}
         votes = ", ".join(str(vote.get("id")) for vote in outcome.get("votes", []) if isinstance(vote, dict))
@@ -167,6 +169,8 @@ def _say_history(details: dict[str, Any]) -> None:
             say(f"    change {str(change['commit'])[:12]}: git show {str(change['commit'])[:12]}")
         if outcome.get("why"):
             say(f"    {' '.join(str(outcome['why']).split())[:300]}")
+    for line in contenders.lines(details.get("candidates", []), details["id"]):
+        say(line)
     for kept in details["kept"]:
         say(f"  kept work: {kept['ref']} {kept['commit'][:12]} ({kept['date']}) {kept['subject']}")
     for one in details["tries"]:

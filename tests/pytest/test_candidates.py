@@ -198,7 +198,9 @@ def test_one_worker_makes_them_in_turn_and_none_of_these_begins_a_new_round(plac
         passes(worker, text)
     vote = opened(worker)
     told = close(worker, vote, *(rank(vote, member, NONE) for member in AGENTS))
-    assert told[1] == "reject" and "none of these" in told[2] and "- bob has looked" in told[2]
+    assert (
+        told[1] == "reject" and "none of 2 candidates by schulze" in told[2] and "- bob has looked" in told[2]
+    )
     assert worker.client.ask("failed", told[2]) == ["ok", "again"]
     # The next round has candidates of its own; who was not asked yet comes first, and all hear why.
     assert worker.claim()[3:6] == ["4", "cyd", "candidate"]
@@ -393,6 +395,54 @@ def test_a_person_cancels_all_of_them(place: Path) -> None:
         time.sleep(0.05)
     assert two.client.ask("base", project.head) == ["ok", "dropped"]
     assert one.client.receive()[1] == "stop"
+    store.kill()
+
+
+def test_a_person_goes_on_from_one_of_them_and_a_conflict_is_mended_by_its_author(place: Path) -> None:
+    project = made(place, task(candidates=2))
+    store = project.start()
+    (worker,) = workers(store, "w1")
+    for text in ("one\n", "two\n"):
+        worker.claim()
+        passes(worker, text)
+    vote = opened(worker)
+    told = close(
+        worker, vote, *(rank(vote, name, *(["two"] if name != "bob" else []), NONE) for name in AGENTS)
+    )
+    assert told[1:3] == ["chosen", "bob"]
+    assert worker.client.ask("base", project.head)[0] == "ok"
+    assert worker.client.ask("conflict", "in conflict with what landed meanwhile: made.txt") == [
+        "ok",
+        "again",
+    ]
+    assert worker.claim()[3:6] == ["4", "bob", "fresh"]  # one attempt, of whoever was chosen
+    assert "+two" in (worker.ticket / "exchange/previous.patch").read_text()
+    assert worker.client.ask("failed", "it gave up") == ["ok", "again"]
+    assert worker.claim()[5] == "candidate"
+    store.kill()
+
+    project.write_queue([task(candidates=2, from_attempt=1, retried=1)])
+    store = project.start()
+    (worker,) = workers(store, "w1")
+    claim = worker.claim()
+    assert claim[5:7] == ["from", git(project.path, "rev-parse", "refs/orkestra/attempts/a/1")]
+    store.kill()
+
+
+def test_a_budget_that_is_enough_for_one_has_one_made_at_a_time(place: Path) -> None:
+    project = made(place, task(candidates=2, budget={"tokens": 1000}))
+    store = project.start()
+    one, two = workers(store, "w1", "w2")
+    assert one.claim()[5] == "candidate"
+    two.client.send("claim")  # nobody knows yet what one takes
+    assert one.client.ask("base", project.head)[0] == "ok"
+    (one.attempt / "result.json").write_text(
+        json.dumps({"text": "x", "usage": {"input": 100, "output": 100}})
+    )
+    assert one.client.ask("worked", "0", "1", str(one.ticket)) == ["ok", "done"]
+    assert two.client.receive()[3:6] == ["2", "bob", "candidate"]
+    held = {one["try"]: one["reserved"]["tokens"] for one in events(project, "claimed")}
+    assert held == {1: 800, 2: 400}  # each leaves a fifth for the ballots
     store.kill()
 
 
