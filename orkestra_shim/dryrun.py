@@ -87,7 +87,7 @@ class Plan:
             name = todo.pop()
             task = self.queue.get(name)
             if task is None:
-                raise OrkestraError(EX_DATA, f"no task is called {name!r}", "orkestra task list")
+                raise OrkestraError(EX_DATA, f"no task is called {name!r}", "orkestra task list shows them")
             if name not in wanted:
                 wanted.add(name)
                 todo += task.raw.get("depends_on") or []

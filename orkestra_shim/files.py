@@ -26,6 +26,7 @@ _HINTS = {
     errno.EDQUOT: "free space, then do the same again: nothing that landed is lost",
     errno.EACCES: "see its owner and rights, and those of its folder",
     errno.EPERM: "see its owner and rights, and those of its folder",
+    errno.ENOENT: "make its folder, then do the same again",
     errno.EEXIST: "something else stands in its place: move that elsewhere",
     errno.ENOTDIR: "something else stands in the place of one of its folders: move that elsewhere",
     errno.EIO: "its disk may be broken: see what the system's log (dmesg) says before you go on",

@@ -27,7 +27,9 @@ def wanted(branch: records.Branch, task: str, which: str) -> Outcome:
         what = (
             f"{mine[-1]['id']} is {mine[-1]['decision']}, without a change" if mine else "it has no outcome"
         )
-        raise OrkestraError(EX_USAGE, f"nothing of {task[:80]} has landed: {what}", "orkestra task list")
+        raise OrkestraError(
+            EX_USAGE, f"nothing of {task[:80]} has landed: {what}", "orkestra task list shows them"
+        )
     else:
         outcome = landed[-1]
     if outcome["id"] in by:

@@ -267,7 +267,7 @@ class Run:
             name = todo.pop()
             task = self.queue.get(name)
             if task is None:
-                raise OrkestraError(EX_DATA, f"no task is called {name!r}", "orkestra task list")
+                raise OrkestraError(EX_DATA, f"no task is called {name!r}", "orkestra task list shows them")
             if name not in self.wanted:
                 self.wanted.add(name)
                 todo += task.raw.get("depends_on") or []

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from orkestra_shim.errors import EX_CONFIG, OrkestraError
+from orkestra_shim.errors import EX_CONFIG, EX_USAGE, OrkestraError
 from orkestra_shim.files import locked, write_atomic
 from orkestra_shim.home import Home, cache_folder, expand
 from orkestra_shim.text import printable, word
@@ -192,12 +192,30 @@ def _checked(key: str, text: str, base: Path, where: str) -> str:
 
 
 def _unknown(path: Path, line: _Line) -> OrkestraError:
-    hint = "known settings: " + ", ".join(KEYS)
+    hint = _perhaps(line.key, f"{path}.example has all of them")
     if re.search(r"KEY|TOKEN|SECRET|PASSWORD", line.key):
         hint = f"keys belong in {printable(path.with_name('api-keys.env'))} (mode 600)"
     return OrkestraError(
         EX_CONFIG, f"{printable(path)}:{line.number}: unknown setting {printable(line.key)}", hint
     )
+
+
+def _perhaps(key: str, where: str) -> str:
+    """What was meant, if something is like it; and where all of them stand."""
+    from difflib import get_close_matches
+
+    like = get_close_matches(f"ORKESTRA_{key.upper().removeprefix('ORKESTRA_')}", KEYS, 3, 0.7)
+    return f"perhaps {' or '.join(like)}; {where}" if like else where
+
+
+def need_known(key: str) -> None:
+    """Raises 64 for what is no setting."""
+    if key not in _CHECKS:
+        raise OrkestraError(
+            EX_USAGE,
+            f"unknown setting {printable(key[:80])}",
+            _perhaps(key, "orkestra config shows all of them"),
+        )
 
 
 def _read(path: Path, what: str) -> list[_Line]:
@@ -254,10 +272,7 @@ def need_private(path: Path) -> None:
 
 def put(home: Home, key: str, text: str) -> None:
     """Writes one setting into settings.env, in its place if it is there; other lines stay."""
-    if key not in _CHECKS:
-        raise OrkestraError(
-            EX_CONFIG, f"unknown setting {printable(key)}", "known settings: " + ", ".join(KEYS)
-        )
+    need_known(key)
     _checked(key, text, home.folder, key)
     path = home.config / "settings.env"
     with locked(home.config / ".settings.lock"):

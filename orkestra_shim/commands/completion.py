@@ -84,9 +84,41 @@ def _schemas(_context: click.Context) -> list[str]:
     return list(shapes.files())
 
 
+def _pages(context: click.Context) -> list[str]:
+    from orkestra_shim import home, manual
+
+    root = context.find_root().command
+    assert isinstance(root, click.Group)
+    return manual.names(root, home.scripts_folder(home.framework_root()))
+
+
+def _templates(_context: click.Context) -> list[str]:
+    from orkestra_shim import templating
+    from orkestra_shim.commands import session
+
+    return templating.available(session().home)
+
+
+def _settings(_context: click.Context) -> list[str]:
+    from orkestra_shim import settings
+
+    return list(settings.KEYS)
+
+
+def _states(_context: click.Context) -> list[str]:
+    from orkestra_shim import board
+
+    return list(board.ORDER)
+
+
 _FINDERS: dict[str, Finder] = {
     "TASK": _tasks,
     "AGENT": _agents,
     "NAME|PATH": _projects,
+    "ID|TASK": _tasks,
     "SCHEMA": _schemas,
+    "PAGE": _pages,
+    "TEMPLATE": _templates,
+    "SETTING": _settings,
+    "STATE": _states,
 }

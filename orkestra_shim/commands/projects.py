@@ -17,7 +17,7 @@ from orkestra_shim.errors import OrkestraError
 @click.option(
     "--template",
     "-t",
-    metavar="NAME",
+    metavar="TEMPLATE",
     default="standard",
     show_default=True,
     help="What it starts from: website, python-package, or a folder of CONFIG/templates.",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from orkestra_shim.commands import Group, as_json, say, say_json, session
-from orkestra_shim.errors import EX_USAGE, OrkestraError
 
 if TYPE_CHECKING:
     from orkestra_shim.session import Session
@@ -53,17 +52,17 @@ def _key_names(now: Session) -> dict[str, list[str]]:
 
 
 @config.command(name="get")
-@click.argument("key")
+@click.argument("key", metavar="SETTING")
 def config_get(key: str) -> None:
     """Print the value of one setting."""
-    values = session().values
-    if key not in values:
-        raise OrkestraError(EX_USAGE, f"unknown setting {key}", "known settings: " + ", ".join(values))
-    say(values[key].text)
+    from orkestra_shim import settings
+
+    settings.need_known(key)
+    say(session().values[key].text)
 
 
 @config.command(name="set")
-@click.argument("key")
+@click.argument("key", metavar="SETTING")
 @click.argument("value")
 def config_set(key: str, value: str) -> None:
     """Write one setting into CONFIG/settings.env."""

@@ -100,7 +100,9 @@ def add(title: str, wanted: str | None, name: str | None, **values: Any) -> None
 @task.command(name="list")
 @with_project
 @as_json
-@click.option("--state", "states", multiple=True, help="Only those in this state (may be given again).")
+@click.option(
+    "--state", "states", metavar="STATE", multiple=True, help="Only those in this state (may be given again)."
+)
 def task_list(wanted: str | None, as_json: bool, states: tuple[str, ...]) -> None:
     """List the tasks and where each stands."""
     from orkestra_shim import board

@@ -100,6 +100,11 @@ def test_what_is_offered(world: World) -> None:
     assert words(world, "orkestra log app") == tasks - {"zebra"}
     assert words(world, "orkestra status --project ") == {"shop-of-pies"}
     assert words(world, "orkestra agents probe cl") == {"claude"}
+    pages = {f"orkestra-cron-{one}" for one in ("install", "remove", "show")}
+    assert words(world, "orkestra manual orkestra-cron-") == pages
+    assert words(world, "orkestra config set ORKESTRA_SANDBOX_") == {"ORKESTRA_SANDBOX_READ"}
+    assert words(world, "orkestra new x --template web") == {"website"}
+    assert words(world, "orkestra task list --state need") == {"needs_human"}
     assert {"--json", "--jq"} <= words(world, "orkestra task list --j")
     (project.path / "config" / "task-queue.json").write_text("{")
     assert words(world, "orkestra task show ") == set()
