@@ -24,6 +24,7 @@ ENVIRONMENT = {
     "ORKESTRA_HOME": "The folder of CONFIG, LOGS and PROJECTS; else the checkout, or `~/Orkestra`",
     "ORKESTRA_VENV": "The Python environment, instead of `.venv` in the checkout",
     "ORKESTRA_DEBUG": "`1`: what went wrong is shown with its place in the code",
+    "ORKESTRA_CRON": "By which `orkestra cron` knows its own line in a crontab; nothing to set",
     "ORKESTRA_COMMAND": "What examples in messages call the command",
     "VISUAL": "The editor of `orkestra task edit`; `EDITOR` without it",
     "EDITOR": "The same",
