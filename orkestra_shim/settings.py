@@ -204,7 +204,8 @@ def _perhaps(key: str, where: str) -> str:
     """What was meant, if something is like it; and where all of them stand."""
     from difflib import get_close_matches
 
-    like = get_close_matches(f"ORKESTRA_{key.upper().removeprefix('ORKESTRA_')}", KEYS, 3, 0.7)
+    short = {name.removeprefix("ORKESTRA_"): name for name in KEYS}
+    like = [short[one] for one in get_close_matches(key.upper().removeprefix("ORKESTRA_"), short, 2, 0.75)]
     return f"perhaps {' or '.join(like)}; {where}" if like else where
 
 

@@ -88,7 +88,7 @@ def test_errors_name_file_and_line(home: Home, text: str, line: int, word: str) 
     assert f"settings.env:{line}: " in caught.value.message
     assert word in caught.value.message
     if word.endswith("ORKESTRA_WORKER"):
-        assert caught.value.hint.startswith("perhaps ORKESTRA_WORKERS"), caught.value.hint
+        assert caught.value.hint.startswith("perhaps ORKESTRA_WORKERS; "), caught.value.hint
 
 
 def test_a_key_in_the_wrong_file_is_never_shown(home: Home) -> None:
