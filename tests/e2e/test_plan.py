@@ -12,7 +12,7 @@ import click
 import pytest
 
 from host import Host
-from orkestra_shim import planning
+from orkestra_shim import kinds, planning
 from orkestra_shim.cli import main
 from world import Project, World
 
@@ -131,11 +131,11 @@ def test_what_is_proposed_is_checked_ranked_and_imported(world: World) -> None:
     assert "proposed by good" in shown and "bad proposed nothing: " in shown and "it has wanted" in shown
 
     # A record that says otherwise than what was proposed does not hold.
-    path = project.path / "logs/voting/vote-001.json"
-    path.write_text(path.read_text().replace("The wanted model", "The wanted thing"))
-    project.git("commit", "--quiet", "--all", "-m", "forged")
-    forged = project.verify()
-    assert forged.returncode == 1 and "vote-001" in forged.stdout
+    assert list(kinds.problems(vote, {})) == []
+    other = json.loads(json.dumps(vote).replace("The wanted model", "The wanted thing"))
+    assert "its lists are not those that were proposed" in list(kinds.problems(other, {}))
+    more = {**vote, "options": ["another", *vote["options"]]}
+    assert "its options are not its lists" in list(kinds.problems(more, {}))
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, *answers: object) -> list[str]:
