@@ -5,12 +5,11 @@
 # Output: {"tally": {...}, "decision": "approve" | "revise" | "reject" | "no-quorum" | "needs-person",
 #          "why": one line, "reviewed_by": "other family" | "same family" | "person" | "programs" | "none"}
 #
-# Integers only. revise and reject are a no. In round 1 any revise sends the reasons back. Programs do
-# not count toward the quorum once an AI or a person is in the electorate, and do not outvote those: it passes by their
-# ballots alone, too. Where another family than
-# the author's is in it, one of its members must be among the yes votes. A change that a gate marked
-# needs the yes of an AI of another family, or of a person. A tie fails; one between the two who were asked after a reject
-# is a deadlock, over which a person decides.
+# Integers only. revise and reject are a no. In round 1 any revise sends the reasons back. Once an AI or a person is in
+# the electorate programs do not count toward the quorum and do not outvote the others: it has to pass by the ballots of
+# those alone, too. Where another family than the author's is in it, one of its members must be among the yes votes. A
+# change that a gate marked needs the yes of an AI of another family, or of a person. A tie fails; one between the two
+# who were asked after a reject is a deadlock, over which a person decides.
 
 include "tally/motion";
 

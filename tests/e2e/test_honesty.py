@@ -309,6 +309,32 @@ def says_no_author(seen: dict[str, bytes], project: Project, attempt: Path) -> N
     assert (attempt / "result.json").read_text("utf-8").count("author-7c41") == 1  # which it did say
 
 
+# --- who outvotes whom --------------------------------------------------------------------------------------
+
+
+def test_one_reject_stands_against_every_program(world: World) -> None:
+    """Of the author's own family, where no rule about families is in the way."""
+    kin = ', "family": "kin"'
+    agent(world, "author", "echo '{}' >made.json\nsay done made\n", kin)
+    agent(world, "judge", 'say reject "it is wrong"\n', kin)
+    programs = ["lint", "size", "tidy"]
+
+    def decided(world: World, name: str) -> str:
+        task = {"id": "a", "agent": "author", "max_attempts": 1}
+        reviewers = {"reviewers": ["judge", *programs]}
+        project = world.new(name, [task], agents=["author"], committee=reviewers)
+        done = project.start()
+        [path] = (project.path / "logs/execution/attempts/a/1/votes").glob("*/vote.json")
+        vote = json.loads(path.read_text("utf-8"))
+        choices = {one["member"]: one["choice"] for one in vote["ballots"]}
+        assert choices == dict.fromkeys(programs, "approve") | {"judge": "reject"}, done.stdout + done.stderr
+        return project.decided()["a"]
+
+    assert decided(world, "strong") == "failed"
+    rule = ("elif $theirs.adopted | not then", "elif false then")
+    assert decided(world.weakened(edits={"SCRIPTS/COMMITTEE/review.jq": rule}), "weak") == "landed"
+
+
 # --- several candidates -------------------------------------------------------------------------------------
 
 MAKES = """
