@@ -18,7 +18,7 @@ Record = dict[str, Any]
 
 KIND = "choose"
 NONE = "none of these"
-DERIVED = polls.DERIVED
+DERIVED = (*polls.DERIVED, "barred")
 
 
 def option(attempt: int) -> str:
@@ -101,7 +101,8 @@ def decide(vote: Record) -> Record:
             why = f"{what} candidate{'s' * (count != 1)} {why}"
             why += "".join(f"; no member of another family prefers {one} to none" for one in barred)
         return {
-            "tally": {**told["tally"], "barred": barred},
+            "tally": told["tally"],
+            "barred": barred,
             "decision": told["decision"],
             "why": why,
             "reviewed_by": _reviewed_by(vote, [chosen] if chosen else vote["candidates"]),

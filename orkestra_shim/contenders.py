@@ -85,7 +85,7 @@ def _of_vote(vote: Record) -> Iterator[Record]:
 def _why(vote: Record, option: str, dropped: Record | None) -> str:
     if vote["decision"] == polls.NO_QUORUM:
         return str(vote["why"])
-    if option in vote["tally"]["barred"]:
+    if option in vote["barred"]:
         return f"no member of another family prefers it to {choices.NONE}"
     if dropped:
         return f"{dropped['for']} to {dropped['against']} over {choices.NONE}"

@@ -6,10 +6,18 @@ import json
 import signal
 from typing import Any
 
+from described import problems
 from processes import below, wait_for
 from world import Project, World
 
 NONE = "none of these"
+SHOWN = {
+    "task-show": ("task", "show", "a"),
+    "vote-show": ("vote", "show", "a"),
+    "vote-list": ("vote", "list"),
+    "blame": ("blame", "made.txt"),
+    "report": ("report",),
+}
 # Each writes its own name. A ballot ranks by what is written, in the order of LIKES.
 AGENT = r"""#!/bin/bash
 say() { printf '%s' "$1" >"$ORKESTRA_ATTEMPT_DIR/result.json"; }
@@ -53,7 +61,7 @@ def events(project: Project) -> list[dict[str, Any]]:
 
 
 def said(world: World, *words: str) -> str:
-    done = world.orkestra(*words, "--project", "x")
+    done = world.orkestra(*words, *(["--project", "x"] if words[0] != "schema" else []))
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -109,6 +117,9 @@ def test_the_chosen_one_lands_the_others_are_kept_and_a_kill_loses_none(world: W
     assert f"{bob}, made by bob" in said(world, "vote", "show", "a")
     assert "by bob, approved by ada, cyd" in said(world, "blame", "made.txt")
     assert "everything holds" in said(world, "verify")
+    for schema, command in SHOWN.items():
+        form, told = (json.loads(said(world, *words)) for words in (["schema", schema], [*command, "--json"]))
+        assert problems(form, told) == [], schema
     said(world, "report")
     assert project.git("status", "--porcelain") == ""
     assert not below(world.place)
