@@ -23,6 +23,7 @@ FIGURES = {
     "workspace": ["ratio"],
     "glance": ["status", "task list"],
     "rest": ["wakes", "core"],
+    "verify": ["seconds"],
 }
 # No figure of a real run lies outside: a run that did nothing, or a clock read wrongly, does.
 PLAUSIBLE = {
