@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from orkestra_shim import calibration, canonical, judging, records
+from orkestra_shim.objects import Objects
+from orkestra_shim.plumbing import Git
 from orkestra_shim.verify import verify
 from orkestra_shim.voted import Vote, lines
 from store_client import Project, Store, Worker, git
@@ -73,7 +75,7 @@ def test_the_change_lands_and_the_record_says_what_the_copy_was(
 
 
 def test_a_member_cannot_tell_the_copy_by_its_form(place: Path) -> None:
-    project = Project(place / "c", [task("a")])
+    project = Project(place / "c", [task("a", check="make test")])
     among(project, "one", "two", calibrate=1)
     store = project.start()
     worker = Worker(store)
@@ -98,6 +100,7 @@ def test_a_member_cannot_tell_the_copy_by_its_form(place: Path) -> None:
     told = ballots(worker, opened, two="approve")
     copy = given(Path(told[3]))
     assert copy[0] == real[0] and copy[1] == real[1]
+    assert "the check `make test` ended with 0" in real[0]["exchange/prompt.md"]
     shape = re.compile(r"(?m)^(diff|index|new|---|\+\+\+|@@).*$")
     heads = [[found[0] for found in shape.finditer(diff)] for diff in (real[2], copy[2])]
     assert len(heads[0]) == len(heads[1]) and heads[0][0] == heads[1][0] and real[2] != copy[2]
@@ -241,6 +244,21 @@ def test_when_there_is_none(place: Path, reason: str) -> None:
     else:
         assert ballots(worker, opened, two="approve") == ["ok", "approve"]
     store.kill()
+
+
+def test_a_file_keeps_its_mode(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "-b", "main")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/tool").write_text("a == b\n")
+    (tmp_path / "bin/tool").chmod(0o755)
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "x")
+    objects = Objects(Git(tmp_path / ".git"))
+    tree = objects.with_content(git(tmp_path, "rev-parse", "HEAD^{tree}"), "bin/tool", b"a != b\n")
+    objects.flush()
+    objects.close()
+    assert git(tmp_path, "ls-tree", "-r", tree).startswith("100755 blob ")
+    assert git(tmp_path, "cat-file", "-p", f"{tree}:bin/tool") == "a != b"
 
 
 def test_the_draw_is_about_one_in_n() -> None:
