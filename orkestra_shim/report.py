@@ -175,6 +175,11 @@ def plain(text: object) -> str:
     return re.sub(r"[^\w .,:;()/-]", lambda found: f"&#{ord(found.group())};", printable(text))
 
 
+def drawn(text: object) -> str:
+    """A text from elsewhere for Mermaid: nothing in it ends a name or a statement (`#58;` is its `:`)."""
+    return re.sub(r"[^\w .,()/-]", lambda found: f"#{ord(found.group())};", printable(text))
+
+
 @functools.cache
 def _template(name: str) -> Any:
     import jinja2
@@ -198,6 +203,7 @@ def _template(name: str) -> Any:
     filters: dict[str, Callable[..., Any]] = {
         "own": Markup,  # text of ours that is markup
         "plain": plain,
+        "drawn": drawn,
         "money": spending.dollars,
         "length": clock.length,
         "clock": _clock,

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from world import Project, World
+from world import FRAMEWORK, Project, World
 
 Page = webdriver.Chrome
 HOSTILE = '<script>document.title="owned"</script> | @you #1 `x` \u202eevil'
@@ -222,6 +223,63 @@ def test_a_clone_markdown_and_where_it_goes(world: World) -> None:
     assert wrong.returncode == 73 and "no/x.html" in wrong.stderr and len(wrong.stderr.splitlines()) <= 2
     both = world.orkestra("report", "--project", str(project.path), "--open", "--json")
     assert both.returncode == 64
+
+
+TOOL = """\
+#!/bin/bash
+case $1 in
+  describe) echo '{"name": "mytool", "family": "mine", "kind": "ai", "can": ["work"]}' ;;
+  work) cat >/dev/null; echo "$RANDOM" >made; echo '{"text": "done"}' >"$ORKESTRA_ATTEMPT_DIR/result.json" ;;
+esac
+"""
+# Words of Mermaid's own among them.
+ODD = ("end", "section", "graph", "click", "0", "a.b-c_d", "x" * 64)
+DRAWS = """
+const [texts, done] = [arguments[0], arguments[arguments.length - 1]];
+(async () => {
+  const found = [];
+  mermaid.initialize({startOnLoad: false});
+  for (const [at, text] of texts.entries()) {
+    await mermaid.parse(text);
+    found.push((await mermaid.render("drawing" + at, text)).svg);
+  }
+  return found;
+})().then(done, error => done("" + error));
+"""
+
+
+def mermaids_of(page: str) -> list[str]:
+    return re.findall(r"^```mermaid\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+
+def test_mermaid_draws_what_the_markdown_says(world: World, browser: Page) -> None:
+    adapter = world.home / "CONFIG" / "agents" / "mytool"
+    adapter.parent.mkdir(parents=True)
+    adapter.write_text(TOOL)
+    adapter.chmod(0o755)
+    tasks: list[dict[str, Any]] = [
+        {"id": name, "title": HOSTILE, "command": f"echo {at} >f{at}"} for at, name in enumerate(ODD)
+    ]
+    tasks[1] |= {"agent": "mytool:a/model:1", "depends_on": ["end"]}
+    tasks[2] |= {"command": "exit 4", "max_attempts": 1, "depends_on": ["end"]}
+    tasks[3] |= {"depends_on": ["graph"]}
+    project = world.new("drawn", tasks, agents=["mytool"])
+    assert project.start().returncode == 1
+
+    cache = Path(sys.prefix) / "test-cache" / "mermaid"
+    install = [FRAMEWORK / "tests" / "helpers" / "install-mermaid.sh", cache]
+    mermaid = subprocess.run(install, capture_output=True, text=True, check=True).stdout.strip()
+    page = world.place / "mermaid.html"
+    page.write_text(f'<meta charset="utf-8"><script src="{Path(mermaid).as_uri()}"></script>')
+    browser.get(page.as_uri())
+    graph, gantt = mermaids_of(report(project, "--format", "markdown", "-o", "-"))
+    drawn = browser.execute_async_script(DRAWS, [graph, gantt])
+    assert isinstance(drawn, list), drawn
+    nodes = re.findall(r'class="node [^>]*>.*?<p>(.*?)</p>', drawn[0])
+    assert nodes == list(ODD) and len(re.findall(r'class="[^"]*flowchart-link', drawn[0])) == 3
+    bars = re.findall(r'<text class="taskText[^>]*>(.*?)</text>', drawn[1])
+    assert sorted(one.strip() for one in bars) == ["try 1 by mytool:a/model:1", *["try 1 by shell"] * 5]
+    assert errors(browser) == [] and all(one.startswith("file:") for one in requested(browser))
 
 
 def test_nothing_was_done_yet(world: World, browser: Page) -> None:

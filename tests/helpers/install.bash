@@ -127,10 +127,19 @@ install::pyjq_source() {
     || install::give_up "the source of $pinned could not be fetched" 'see what pip said above; bin/test tries again'
 }
 
+# Mermaid as a browser has it: nothing is fetched while a test runs.
+install::mermaid() {
+  [[ " $* " == *' e2e '* ]] || return 0
+  command -v npm >/dev/null || return 0
+  tests/helpers/install-mermaid.sh "$VENV/test-cache/mermaid" >/dev/null \
+    || install::give_up 'mermaid could not be installed' 'see what npm said above; bin/test tries again'
+}
+
 install::everything() {
   install::packages "$@"
   install::environment
   install::pyjq_source "$@"
   install::scanner "$@"
   install::slow_agents "$@"
+  install::mermaid "$@"
 }
