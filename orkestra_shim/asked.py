@@ -165,8 +165,12 @@ class _Wait:
         if code == EX_HELD:
             return None
         told = [line.removeprefix("orkestra: ") for line in said if _tells(line)]
-        status = "limited" if code == EX_LIMITED else "stopped"
-        return status, "; ".join(told[-3:]) or f"its run ended with {code}", code or EX_FAILED
+        why = "; ".join(told[-3:]) or f"its run ended with {code}"
+        # With what else there is in the queue a run may end otherwise than with 75.
+        row = board.read(self.now, self.found).rows.get(self.task, {})
+        if code == EX_LIMITED or row.get("limited"):
+            return "limited", why, EX_LIMITED
+        return "stopped", why, code or EX_FAILED
 
 
 def _tells(line: str) -> bool:

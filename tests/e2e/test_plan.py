@@ -11,8 +11,9 @@ from typing import Any
 import click
 import pytest
 
+from described import problems
 from host import Host
-from orkestra_shim import kinds, planning
+from orkestra_shim import kinds, planning, shapes
 from orkestra_shim.cli import main
 from world import Project, World
 
@@ -98,6 +99,7 @@ def test_what_is_proposed_is_checked_ranked_and_imported(world: World) -> None:
     done = world.orkestra("plan", "A shop", "--from", str(world.place / "wants.md"), "--yes", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout)
+    assert problems(shapes.schema("plan"), told) == []
     assert (told["status"], told["chosen"]) == ("imported", told["taken"])
     assert [raw["id"] for raw in told["tasks"]] == ["model", "page", "words"]
     [(without, why)] = [(entry["member"], entry["why"]) for entry in told["without_list"]]
@@ -129,6 +131,11 @@ def test_what_is_proposed_is_checked_ranked_and_imported(world: World) -> None:
     assert all("there: there (pending)" in text for text in first)
     shown = world.orkestra("vote", "show", told["task"]).stdout
     assert "proposed by good" in shown and "bad proposed nothing: " in shown and "it has wanted" in shown
+
+    for reading in ("vote show", "vote list", "task list", "status", "report"):
+        more = [told["task"]] if reading == "vote show" else []
+        read = json.loads(world.orkestra(*reading.split(), *more, "--json").stdout)
+        assert problems(shapes.schema(reading.replace(" ", "-")), read) == [], reading
 
     # A record that says otherwise than what was proposed does not hold.
     assert list(kinds.problems(vote, {})) == []
@@ -245,6 +252,16 @@ def test_none_of_these_and_nothing_valid_import_nothing(world: World) -> None:
     assert set(project.decided().values()) == {"failed", "needs_human"}
     assert all(name.startswith("plan-") or name == "there" for name in queued(project))
     sound(project)
+
+    error = {"error": "You have hit your limit"}
+    path = world.home / "CONFIG/agents/picky"
+    limited = f"(place / 'result.json').write_text(json.dumps({error})); sys.exit(75)"
+    path.write_text(path.read_text().replace("prompt = sys.stdin.read()", limited))
+    done = world.orkestra("plan", "A shop", "--yes", "--json")
+    told = json.loads(done.stdout)
+    assert problems(shapes.schema("plan"), told) == []
+    assert (done.returncode, told["status"], told["tasks"]) == (75, "limited", []), done
+    assert project.statuses()[told["task"]] == "pending"
 
 
 def test_where_work_lands_by_pull_requests_it_is_the_same(world: World) -> None:
