@@ -63,5 +63,8 @@ def test_planted_defects_are_found_or_not_and_what_lands_is_the_change(world: Wo
     assert "found 3 of 3 planted defects; its vote weighs 1.3" in shown
     told_of = world.orkestra("vote", "show", "--project", "jury", copies[0]["id"])
     assert "which can never land; planted: " in told_of.stdout, told_of.stderr
+    file = next(path for path in project.git("ls-files").splitlines() if path.startswith("made-"))
+    blamed = world.orkestra("blame", "--project", "jury", f"{file}:1").stdout
+    assert "approved: judge (ai, judge)" in blamed and "dissented: nobody" in blamed, blamed
     listed = world.orkestra("vote", "list", "--project", "jury").stdout
     assert listed.count("caught") == 3
