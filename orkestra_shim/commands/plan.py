@@ -46,7 +46,8 @@ def plan(
 
     Each member proposes a list, alone; what is no valid list is said back to it once. Then all rank the
     lists, blind, against "none of these". You see the one that won, and answer y, N, or e to edit it first.
-    Without a terminal, and without --yes, its tasks come in as proposals (orkestra task accept).
+    Without a terminal or with --json nothing is asked: without --yes its tasks come in as proposals
+    (orkestra task accept).
 
     The plan stands in the queue as a task: a run that goes on takes it, else one is started for it alone.
     Exit 1: none of the lists was chosen, or they did not decide; 75: those who could are limited.
