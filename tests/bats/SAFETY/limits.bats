@@ -349,13 +349,13 @@ missing +memory: ORKESTRA_MEMORY_LIMIT=512 cannot hold'
   need_root
   local maker group here=$PLACE/here
   mkfifo "$PLACE/end"
-  bash -c 'source "$1/CORE/lib/boot.bash"; use SAFETY/cgroup
+  timeout "$PATIENCE" bash -c 'source "$1/CORE/lib/boot.bash"; use SAFETY/cgroup
     cgroup::make 100 0; echo "$CGROUP_PIDS" >"$2"; read -r _ <"$3"; cgroup::remove' make "$SCRIPTS" "$here" "$PLACE/end" 3>&- &
   maker=$!
   group=$(wait_for_line "$here" ^/)
   # The other one has the same name for its host, and no process of this number.
   unshare --pid --fork --mount-proc bash -c 'test ! -e "/proc/$2"; source "$1/CORE/lib/boot.bash"; use SAFETY/cgroup
-    cgroup::sweep' sweep "$SCRIPTS" "$maker"
+    cgroup::sweep' sweep "$SCRIPTS" "${group##*-}"
   [[ -d $group ]]
   latch_open "$PLACE/end"
   wait "$maker"
