@@ -229,3 +229,28 @@ def test_one_by_one_is_what_all_at_once_is(events: list[tuple[str, str, str, lis
         upto = outcomes[: [one["id"] for one in outcomes].index(name) + 1]
         members = past.known(past.up_to([name]))
         assert {one: (of.right, of.wrong) for one, of in members.items()} == counted(upto, votes)
+
+
+def test_outcomes_that_came_in_any_order_are_followed_back() -> None:
+    def one(number: int, *before: int) -> Record:
+        named = {"previous": f"hash-{before[0]}" if before else None, "votes": [], "task": f"t{number}"}
+        beside = {"chain": {"beside": [f"hash-{other}" for other in before[1:]]}}
+        return {
+            "id": f"outcome-{number:03}",
+            "sha256": f"hash-{number}",
+            "decision": "failed",
+            **named,
+            **beside,
+        }
+
+    ids = [f"outcome-{number:03}" for number in range(6)]
+    # 2 and 3 were made side by side on 1; 5 stands on both and not on 4.
+    outcomes = [one(1), one(2, 1), one(3, 1), one(4, 3), one(5, 3, 2)]
+    past = weighing.Past({each["id"]: each for each in outcomes}, {})
+    assert not past.is_plain
+    assert past.up_to([]) == []
+    assert past.up_to([ids[4]]) == [ids[1], ids[3], ids[4]]
+    assert past.up_to([ids[2], ids[3]]) == ids[1:4] == past.up_to([ids[3], ids[2]])
+    assert past.up_to([ids[5]]) == [ids[1], ids[2], ids[3], ids[5]]
+    with pytest.raises(KeyError):
+        past.up_to(["outcome-009"])
