@@ -27,16 +27,15 @@ Agents, for people: `roster` is which there are (`login` calls a tool's own; `ju
 
 The store, one for each run: `store` (verbs) over `pipes` and `wire`; `run` is its state, with
 `surroundings`, `queue` (`tasks`, `graph`, `positions`), `edits` (`watch`), `followups`, `pauses`, `hands`,
-`journal`, `taskstate`, `ledger`, `assignment` (`merits`), `resting`, `agents`, `resets`, `summary`. A try
-of a task is a `work`; it goes through `attempt`, `review` (`electors`, `committee`, `ballots`, `casting`,
-`votes`), where it is one of the `questions` (`plans`, `planned`) `asking`, and `landing` or `endings`,
-with `tickets`,
-`shares`, `prompts` (`excerpt`) (`overrides`),
-`evidence`, `resuming` (of a tool's session). Of several `candidates` for a task `choosing` takes one; such a
-vote's record is one of `choices`. `attaching` lends a person's `terminal`. A login comes back if
-it is a `credential`; `freshness` says when it ends. Cost goes through `meter` (`prices`) to `spending`;
-`purse` holds it to `budgets`, by `estimates`, `allowances` and `reservations`; `dryrun` says it before.
-`remote` (`proposals` for pull requests, `said`) is what the courier does at the project's remote.
+`journal`, `taskstate`, `ledger`, `assignment` (`merits`, `assigning`), `resting`, `agents`, `resets`,
+`summary`. A try of a task is a `work`; it goes through `attempt`, `review` (`electors`, `committee`,
+`ballots`, `casting`, `votes`), where it is one of the `questions` (`plans`, `planned`) `asking`, and
+`landing` or `endings`, with `tickets`, `shares`, `prompts` (`excerpt`) (`overrides`), `evidence`,
+`resuming` (of a tool's session). Of several `candidates` for a task `choosing` takes one; such a vote's
+record is one of `choices`. `attaching` lends a person's `terminal`. A login comes back if it is a
+`credential`; `freshness` says when it ends. Cost goes through `meter` (`prices`) to `spending`; `purse`
+holds it to `budgets`, by `estimates`, `allowances` and `reservations`; `dryrun` says it before. `remote`
+(`proposals` for pull requests, `said`) is what the courier does at the project's remote.
 
 Both: `home`, `settings`, `keyring`, `keys`, `project` (`projectkeys`), `projects`, `cooldowns`, `checkout`,
 `records`, `canonical`; at the bottom `errors`, `text`, `moments`, `names`, `agentname`, `files`,

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import ballots, files, polls, prompts, questions, ranking, tickets, votes, wire
 from .agents import Agent
+from .assigning import Assigning
 from .endings import Endings
 from .errors import EX_INTERNAL, OrkestraError
 from .questions import Question
@@ -31,12 +32,20 @@ class Asking:
         self.review = review
         self.endings = endings
 
+    def _question(self, work: Work) -> Question:
+        if not work.task.asks:
+            return Assigning(self.run, work.task)
+        question = questions.of(work.task)
+        if question is None:
+            raise OrkestraError(EX_INTERNAL, f"{work.task.id} is no question")
+        return question
+
     # --- opening -------------------------------------------------------------------------------------------
 
     def open(self, work: Work, base: str, tree: str) -> Reply:
         """Put the question to its members, who see the branch as it is at `base`."""
-        run, question = self.run, _question(work)
-        members = questions.voters(run, questions.heap(work.task))
+        run, question = self.run, self._question(work)
+        members = questions.voters(run, " ".join([questions.ASKED, *question.members]))
         work.vote = run.redact.deep(
             polls.open_poll(
                 run.ledger.draw_vote(),
@@ -79,7 +88,7 @@ class Asking:
         return agent.problem or ("" if "ballot" in agent.can else "it cannot give a ballot")
 
     def _ticket(self, work: Work, folder: Path, member: str) -> Path:
-        vote, question = work.vote, _question(work)
+        vote, question = work.vote, self._question(work)
         assert vote is not None
         if work.stage == PROPOSE:
             prompt, schema = question.proposal(self.run, work.refused.get(member, ""))
@@ -109,10 +118,10 @@ class Asking:
 
         def judge(member: str, answer: Any) -> dict[str, Any] | str:
             if work.stage == PROPOSE:
-                return _question(work).read_proposal(run, run.redact.deep(answer))
+                return self._question(work).read_proposal(run, run.redact.deep(answer))
             return polls.paper(vote, member).read(answer)
 
-        key = _question(work).key if work.stage == PROPOSE else polls.form(vote.get("method", ""))
+        key = self._question(work).key if work.stage == PROPOSE else polls.form(vote.get("method", ""))
         asked = ballots.read(folder, entries, run.redact, extracts, judge, key)
         exits = ballots.exits(folder)  # whose tool has failed has said nothing that could be mended
         work.refused = {
@@ -130,7 +139,7 @@ class Asking:
         return asked
 
     def _proposed(self, work: Work, asked: ballots.Asked) -> Reply:
-        vote, question = work.vote, _question(work)
+        vote, question = work.vote, self._question(work)
         assert vote is not None
         work.tries += 1
         vote["proposals"] = vote.get("proposals", []) + asked.cast
@@ -159,7 +168,7 @@ class Asking:
         assert vote is not None
         work.cast += asked.cast
         work.absent += asked.absent
-        if not _question(work).discusses or len(work.cast) < vote["quorum"] or len(work.cast) < 2:
+        if not self._question(work).discusses or len(work.cast) < vote["quorum"] or len(work.cast) < 2:
             return self._closed(work)
         vote["before"], work.stage = list(work.cast), DISCUSS
         absent, work.absent = work.absent, []
@@ -188,6 +197,8 @@ class Asking:
         votes.keep(work.folder, vote)
         told = {"vote": vote["id"], "decision": vote["decision"], "patch_id": ""}
         run.event("vote-closed", work.task.id, work.number, **told)
+        if not work.task.asks:
+            return self._assigned(work, vote)
         if vote["decision"] != polls.NO_QUORUM:
             return self._answered(work, vote)
         limits = [limit for one in vote["electorate"] if (limit := run.agents.limited(one["member"]))]
@@ -197,19 +208,21 @@ class Asking:
             return "waits", why
         missing = "; ".join(f"{one['member']}: {one['why']}" for one in vote["absent"])
         why = f"{vote['why']} ({missing})" if missing else vote["why"]
-        return self.endings.person(work, f"{why}; {_question(work).unknown}")
+        return self.endings.person(work, f"{why}; {self._question(work).unknown}")
+
+    def _assigned(self, work: Work, vote: dict[str, Any]) -> Reply:
+        """The task is given out anew: to the agent that was voted for, where it was decided."""
+        decided = vote["decision"] != polls.NO_QUORUM
+        agent = vote["decision"] if decided else ""
+        told = {"agent": agent, "vote": vote["id"], "why": vote["why"]}
+        self.run.event("assigned", work.task.id, work.number, **told)
+        self.endings.put_back(work)
+        return "assigned", f"{agent or 'by rule'}: {vote['why']}"
 
     def _answered(self, work: Work, vote: dict[str, Any]) -> Reply:
-        decision, why, more = _question(work).decided(vote)
+        decision, why, more = self._question(work).decided(vote)
         self.endings.draft(work, decision, why, more)
         return decision, why
-
-
-def _question(work: Work) -> Question:
-    question = questions.of(work.task)
-    if question is None:
-        raise OrkestraError(EX_INTERNAL, f"{work.task.id} is no question")
-    return question
 
 
 def _folder(work: Work) -> Path:

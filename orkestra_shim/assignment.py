@@ -72,7 +72,7 @@ class Assignment:
 
     def pick(self, task: Task, usable: list[str]) -> tuple[str, str]:
         """(agent, why) of those that can work now, of whom there is at least one."""
-        run, state = self._run, self._run.states.get(task.id)
+        state = self._run.states.get(task.id)
         if task.full:
             return COMMITTEE, "the committee is to choose among its candidates"
         if usable == [PERSON] and "ballot" in task.raw:
@@ -88,6 +88,24 @@ class Assignment:
             return usable[0], self._instead(task.agent, usable[0])
         if usable == ["shell"]:
             return "shell", "the task has a command, and no other agent is there"
+        return self._by_vote(task, usable) or self.by_rule(task, usable)
+
+    def _by_vote(self, task: Task, usable: list[str]) -> tuple[str, str] | None:
+        """The agent for which members voted, or that they are to vote; None where the rule decides."""
+        run, state = self._run, self._run.states.get(task.id)
+        if not run.project.assigns_by_vote or candidates.mode(task, state) == candidates.CANDIDATE:
+            return None
+        if state and state.assigned:
+            agent, vote = state.assigned
+            fit = agent in usable and state.failed_by.count(agent) < FAILURES
+            return (agent, f"the members voted for it ({vote})") if fit else None
+        if len(usable) < 2 or (state and state.author) or not questions.has_quorum(run, questions.ASKED):
+            return None
+        return COMMITTEE, "its members vote on who does it"
+
+    def by_rule(self, task: Task, usable: list[str]) -> tuple[str, str]:
+        """The same without a vote."""
+        run, state = self._run, self._run.states.get(task.id)
         failed = Counter(state.failed_by if state else ())
         rivals = candidates.mode(task, state) == candidates.CANDIDATE
         if not rivals and state and state.author in usable and failed[state.author] < FAILURES:
@@ -114,7 +132,11 @@ class Assignment:
         finished = task.full or (run.states[task.id].kept if task.id in run.states else "")
         while run.purse.refuses(task, agent):
             over.add(agent)
-            others = [] if finished else [name for name in self.usable(heap) if name not in over]
+            others = (
+                []
+                if finished or agent == COMMITTEE
+                else [name for name in self.usable(heap) if name not in over]
+            )
             if not others:
                 return None
             run.queue.hold(task, queue.SPENT, False)

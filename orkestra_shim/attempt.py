@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import candidates, canonical, casting, evidence, files, followups, queue, resuming, tickets, wire
-from .agents import login_hint
+from .agents import COMMITTEE, login_hint
 from .candidates import Rounds
 from .endings import Endings
 from .errors import EX_DATA, EX_LIMITED, EX_LOGIN, EX_TIMEOUT, EX_UNAVAILABLE, OrkestraError
@@ -54,13 +54,14 @@ class Attempts:
         own = f"refs/orkestra/attempts/{task.id}/{given}" if given else ""
         kept = here.git.commit(state.kept or own) if state.kept or own else None
         start = 0 if kept or state.previous else int(task.raw.get("from_attempt", 0))
-        mode = "ask" if task.asks else "resume" if kept else candidates.mode(task, state) or "fresh"
+        asks = task.asks or (agent == COMMITTEE and not task.full)  # also who is to do it
+        mode = "ask" if asks else "resume" if kept else candidates.mode(task, state) or "fresh"
         number = submitted if submitted and submitted >= state.tries else state.tries + 1
         place = Place(here.runtime / worker, here.workspaces / worker, here.project)
         work = Work(task, number, agent, run.try_folder(task.id, number), place, first=number, start=start)
         work.ballot, work.mode = ballot, mode
         try:
-            (tickets.for_question if task.asks else tickets.for_task)(run, work)
+            (tickets.for_question if asks else tickets.for_task)(run, work)
         except OrkestraError:
             run.queue.hold(task, queue.IN_HAND)
             raise

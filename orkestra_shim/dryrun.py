@@ -13,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from . import allowances, board, budgets, candidates, journal, keyring, queue, spending
-from .agents import Agents
+from .agents import COMMITTEE, Agents
 from .allowances import Allowances
 from .assignment import Assignment
 from .budgets import Limit
@@ -111,6 +111,9 @@ class Plan:
             if task is None:
                 return
             agent, why = self.assignment.pick(task, able[queue.Queue.heap_name(task)])
+            if agent == COMMITTEE and not task.asks and not task.full:
+                agent, rule = self.assignment.by_rule(task, able[queue.Queue.heap_name(task)])
+                why = f"{why}; by rule: {rule}"
             yield self._step(task, agent, why)
             self.queue.set_status(task, "completed")
 

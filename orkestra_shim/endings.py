@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from . import calibration, candidates, evidence, kinds, queue, resuming, votes, wire
+from . import assigning, calibration, candidates, evidence, kinds, queue, resuming, votes, wire
 from .agents import PERSON
 from .run import Run
 from .tasks import DEFAULT_ATTEMPTS
@@ -213,7 +213,8 @@ def _deciding(held: dict[str, dict[str, Any]], change: dict[str, Any] | None) ->
     for vote in reversed(held.values()) if change else ():
         if change and any(one["patch_id"] == change["patch_id"] for one in kinds.accepted(vote)):
             return vote
-    told = [name for name, vote in held.items() if vote["kind"] != calibration.KIND]
+    beside = (calibration.KIND, assigning.KIND)  # which say nothing of the work
+    told = [name for name, vote in held.items() if vote["kind"] not in beside]
     return held[max(told, key=lambda name: int(name.split("-")[1]))] if told else None
 
 

@@ -152,6 +152,7 @@ def _lists(vote: Vote, votes: Mapping[str, Vote]) -> Iterator[str]:
 KINDS: dict[str, Kind] = {
     "review": Kind(committee.recount, committee.DERIVED, _choice, _approved, _review),
     "ask": Kind(polls.recount, polls.DERIVED, polls.problem, lambda _: [], _rounds),
+    "assign": Kind(polls.recount, polls.DERIVED, polls.problem, lambda _: [], _rounds),
     choices.KIND: Kind(
         choices.recount, choices.DERIVED, choices.ballot_problem, choices.accepted, choices.check
     ),

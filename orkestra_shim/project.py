@@ -89,6 +89,11 @@ class Project:
         return str(self._section("committee").get("rule", "majority"))
 
     @property
+    def assigns_by_vote(self) -> bool:
+        """Whether members vote on who does an `auto` task."""
+        return self.data.get("assign") == "vote"
+
+    @property
     def calibrate(self) -> int:
         """About one in so many approved changes is put to a reviewer with a planted defect; 0 for none."""
         return int(self._section("committee").get("calibrate", 0))

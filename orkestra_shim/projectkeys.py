@@ -195,6 +195,7 @@ _RULES = (
         f'{budgets.RULE}, and "task" and "attempt" (the same): what each of them may take',
         lambda v: v is None or not budgets.problem(v, "project"),
     ),
+    ("assign", '"rule" or "vote"', lambda v: v in (None, "rule", "vote")),
     ("land", '"branch" or "pr"', lambda v: v in (None, "branch", "pr")),
     ("push", "true or false", lambda v: v is None or isinstance(v, bool)),
     (

@@ -36,6 +36,7 @@ class TaskState:
     chosen: int = 0  # the candidate that was, until its change has landed or failed after all
     judging: list[str] = field(default_factory=list)  # agents whose ballots are asked for just now
     failed_by: tuple[str, ...] = ()  # who has, one for each failure
+    assigned: tuple[str, str] | None = None  # (the agent that members voted for, '' for none; the vote)
     cost: dict[str, int] = field(default_factory=lambda: {"usd_micros": 0, "tokens": 0, "seconds": 0})
     draft: dict[str, Any] | None = None  # an outcome without a change that no record holds yet
     retried: int = 0  # how often a person had put the task back to work when that was decided
@@ -57,7 +58,7 @@ class TaskState:
 
     def _claimed(self, event: dict[str, Any]) -> None:
         number, agent, mode = int(event.get("try", 0)), str(event.get("agent", "")), event.get("mode")
-        if mode not in ("resume", "choose"):
+        if mode not in ("resume", "choose", "ask"):
             self.kept, self.author = "", agent
             self.doers[number] = agent
         if mode == "candidate":
@@ -129,6 +130,9 @@ class TaskState:
         """Whether all of so many candidates have passed, or are out."""
         tried = len(self.passed) + len(self.out)
         return tried > 0 and tried >= count
+
+    def _assigned(self, event: dict[str, Any]) -> None:
+        self.assigned = str(event.get("agent")), str(event.get("vote"))
 
     def _candidate(self, event: dict[str, Any]) -> None:
         self.passed[int(event["try"])] = event

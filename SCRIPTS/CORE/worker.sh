@@ -537,7 +537,7 @@ stage::ask() {
     store::ask ask-close "$vote"
   done
   case ${STORE_REPLY[0]} in
-    answered | failed) worker::tell "${STORE_REPLY[0]}: ${STORE_REPLY[1]}" ;;
+    answered | assigned | failed) worker::tell "${STORE_REPLY[0]}: ${STORE_REPLY[1]}" ;;
     waits) worker::tell "waits ${STORE_REPLY[1]}" ;;
     *) worker::tell "needs a person: ${STORE_REPLY[1]}" ;;
   esac

@@ -21,9 +21,12 @@ import glob, json, os, re, sys
 NAME, PREFERS, SAYS = {told!r}
 place = os.environ.get("ORKESTRA_ATTEMPT_DIR", "")
 if sys.argv[1] == "describe":
-    print(json.dumps({{"name": NAME, "family": NAME, "kind": "ai", "can": ["ballot"]}}))
+    print(json.dumps({{"name": NAME, "family": NAME, "kind": "ai", "can": ["work", "ballot"]}}))
 elif sys.argv[1] == "probe":
     print("binary\\t/usr/bin/python3")
+elif sys.argv[1] == "work":
+    open("made-by-" + NAME, "w").write("made\\n")
+    json.dump({{"text": "made"}}, open(place + "/result.json", "w"))
 elif SAYS.get("error"):
     json.dump(SAYS, open(place + "/result.json", "w"))
     sys.exit(75)
@@ -32,7 +35,7 @@ else:
     keys = list(json.load(open(place + "/schema.json"))["properties"])
     form = next(key for key in keys if key not in ("reason", "confidence"))
     fenced = re.findall(r"Option ([A-Z]+):\\n\\n(QUOTE-\\w+)\\n(.*?)\\n\\2", prompt, re.S)
-    letter = {{text: letter for letter, _, text in fenced}}
+    letter = {{text.split(":")[0]: letter for letter, _, text in fenced}}
     found = [letter[one] for one in PREFERS if one in letter]
     seen = {{"second": "have voted once" in prompt}}
     read = [one for pattern in ("**", "**/.*", ".git/**") for one in glob.glob(pattern, recursive=True)]
@@ -48,7 +51,8 @@ else:
             for path in glob.glob(top + "/**/" + name, recursive=True):
                 if os.path.getsize(path) and not os.path.samefile(path, place + "/prompt.md"):
                     seen["files"].append("it could read " + path)
-    said = {{"ranking": [[one] for one in found], "options": PREFERS, "choice": "yes"}}[form]
+    answers = {{"ranking": [[one] for one in found], "approve": found, "options": PREFERS}}
+    said = answers.get(form, "approve" if "Review of a change" in prompt else "yes")
     told = {{"reason": json.dumps(seen), form: said, "confidence": 70, **SAYS}}
     json.dump(told, open(place + "/result.json", "w"))
 """
@@ -163,6 +167,31 @@ def test_what_cannot_be_answered_now_is_said_and_waits(world: World) -> None:
         wrong = world.orkestra("ask", "Is it?", *words, "--project", "limited")
         assert wrong.returncode == 64 and wrong.stderr.startswith("orkestra: the question has "), words
     assert len(project.statuses()) == 2, "nothing of those is in the queue"
+
+
+def test_members_vote_on_who_does_a_task(world: World) -> None:
+    for name, prefers in (("ann", ["bob"]), ("bob", ["cat", "bob"]), ("cat", ["ann"])):
+        member(world, name, *prefers)
+    project = world.new(
+        "assigned", [{"id": "a", "agent": "auto"}], agents=["ann", "bob", "cat"], assign="vote"
+    )
+    done = project.start()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "assigned: bob: by approval (3 of 3 members voted)" in done.stdout
+    assert project.decided() == {"a": "landed"} and project.file("made-by-bob") == "made\n"
+    assert [(vote["kind"], vote["decision"]) for vote in project.votes()] == [
+        ("assign", "bob"),
+        ("review", "approve"),
+    ]
+    shown = world.orkestra("task", "show", "a", "--project", "assigned").stdout
+    assert "bob (the members voted for it (vote-001))" in shown
+    blamed = world.orkestra("blame", "made-by-bob:1", "--project", "assigned")
+    assert blamed.returncode == 0 and "wrote: bob" in blamed.stdout, blamed.stderr
+    for reading in (["vote", "list"], ["vote", "show", "a"], ["report"], ["blame", "made-by-bob:1"]):
+        told = world.orkestra(*reading, "--json", "--project", "assigned")
+        name = "-".join(word for word in reading if word not in ("a", "made-by-bob:1"))
+        assert problems(shapes.schema(name), json.loads(told.stdout)) == [], reading
+    assert project.verify().returncode == 0
 
 
 def test_claude_code_ranks_and_what_is_no_ballot_is_told(world: World, model: Start) -> None:
