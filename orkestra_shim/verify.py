@@ -191,6 +191,8 @@ class _Check:
             return
         if "answer" in outcome:
             self._answered(name, outcome)
+        if outcome["decision"] == "planned":
+            self._planned(name, outcome)
         if outcome["decision"] != "landed":
             if "change" in outcome:
                 self.find(name, f"it is {outcome['decision']}, and yet names a change")
@@ -212,6 +214,17 @@ class _Check:
         held = [vote for entry in outcome["votes"] if (vote := self.votes.get(entry["id"])) is not None]
         if not held or held[-1]["decision"] != outcome["answer"] or outcome["decision"] != "answered":
             self.find(name, f"its answer {outcome['answer']!r} is not what its members decided")
+
+    def _planned(self, name: str, outcome: dict[str, Any]) -> None:
+        """A person took one of the lists that were voted on for this plan, or none of them."""
+        word = outcome["planned"]
+        vote = self.votes.get(word["vote"]) or {}
+        options = [one["option"] for one in vote.get("lists", ())]
+        meant = vote.get("kind") == "plan" and vote.get("task") == outcome["task"]
+        if not meant or word["option"] not in ("", *options):
+            self.find(name, f"{word['option']!r} of {word['vote']} is no list that was voted on for it")
+        if not all(isinstance(outcome["by"][key], str) and outcome["by"][key] for key in ("name", "email")):
+            self.find(name, "it does not say who took it")
 
     def _undone(self, name: str, outcome: dict[str, Any]) -> None:
         """A person took a landing back: no vote, and nothing but its reverse."""

@@ -13,7 +13,7 @@ import pytest
 
 from described import problems
 from host import Host
-from orkestra_shim import kinds, planning, shapes
+from orkestra_shim import canonical, kinds, planning, shapes
 from orkestra_shim.cli import main
 from world import Project, World
 
@@ -143,6 +143,13 @@ def test_what_is_proposed_is_checked_ranked_and_imported(world: World) -> None:
     assert "its lists are not those that were proposed" in list(kinds.problems(other, {}))
     more = {**vote, "options": ["another", *vote["options"]]}
     assert "its options are not its lists" in list(kinds.problems(more, {}))
+    # Nor does an outcome with a list that nobody has voted on.
+    path = project.path / "logs/outcomes" / f"{outcome['id']}.json"
+    other = {**outcome, "planned": {**outcome["planned"], "option": "list 9"}}
+    path.write_bytes(canonical.pretty({**other, "sha256": canonical.digest(other)}))
+    project.git("commit", "--quiet", "--all", "-m", "forged")
+    forged = project.verify()
+    assert forged.returncode != 0 and "'list 9' of vote-001 is no list that was voted on" in forged.stdout
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, *answers: object) -> list[str]:
