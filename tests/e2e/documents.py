@@ -123,7 +123,7 @@ def read(page: Path) -> Guide:
             guide.left_out.append((line, told[1]))
         elif kind == "```console":
             guide.steps += _typed(page, line, content)
-        elif kind in ("```sh", "```bash", "```shell"):
+        elif kind in ("```sh", "```bash", "```shell") or any(one.startswith("$ ") for one in content):
             raise ValueError(f"{page.name}:{line}: commands stand in a block ```console")
         told = None
     if told:
