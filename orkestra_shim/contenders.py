@@ -24,7 +24,7 @@ def of_task(
     found: dict[int, Record] = {}
     for vote in _votes(seen, name, outcomes):
         with records.reading(str(vote["id"])):
-            for entry in _of_vote(vote):
+            for entry in of_vote(vote):
                 found[entry["attempt"]] = entry
     for entry in _open(seen, name):
         found.setdefault(entry["attempt"], entry)
@@ -55,7 +55,8 @@ def _votes(seen: Board, name: str, outcomes: Iterable[Record]) -> Iterator[Recor
             yield found[vote]
 
 
-def _of_vote(vote: Record) -> Iterator[Record]:
+def of_vote(vote: Record) -> Iterator[Record]:
+    """The candidates of one vote."""
     tiers = vote["tally"]["ranking"] or []
     places = {option: at for at, tier in enumerate(tiers, 1) for option in tier}
     dropped = {one["option"]: one for one in vote["tally"]["default"]["dropped"]}
@@ -64,7 +65,7 @@ def _of_vote(vote: Record) -> Iterator[Record]:
         entry = {
             "attempt": one["attempt"],
             "agent": one["author"]["member"],
-            "state": "chosen" if option == vote["decision"] else "not chosen",
+            "state": {option: "chosen", polls.NO_QUORUM: "passed"}.get(vote["decision"], "not chosen"),
             "why": vote["why"] if option == vote["decision"] else _why(vote, option, dropped.get(option)),
             "vote": vote["id"],
             "base": one["subject"]["base"],

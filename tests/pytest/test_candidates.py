@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orkestra_shim import canonical, choices, kinds
+from orkestra_shim import canonical, choices, contenders, kinds
 from orkestra_shim.errors import OrkestraError
 from orkestra_shim.queue import Document
 from orkestra_shim.verify import verify
@@ -580,6 +580,22 @@ def test_a_flipped_ballot_is_found_on_the_branch_with_every_hash_made_anew(place
     git(project.path, "update-ref", "refs/heads/main", forged)
     found = [str(one) for one in verify(project.path, "main").findings]
     assert any("approving vote" in one for one in found), found
+
+
+def test_what_became_of_each_is_told_from_the_record() -> None:
+    vote = vote_on({"a1": "a", "b1": "b"}, {"a1": "a", "b1": "b", "c1": "c"})
+    vote["out"] = [{"attempt": 3, "author": {"member": "c1", "family": "c"}, "why": "the check failed"}]
+    done = closed(vote, a1=[["attempt 2"]], b1=[[NONE]], c1=[["attempt 2"], [NONE]])
+    told = [(one["attempt"], one["state"], one.get("place"), one["why"]) for one in contenders.of_vote(done)]
+    assert told == [
+        (1, "not chosen", None, "no member of another family prefers it to none of these"),
+        (2, "chosen", 1, done["why"]),
+        (3, "out", None, "the check failed"),
+    ]
+    waits = closed(vote, c1=[["attempt 1"]])
+    assert [one["state"] for one in contenders.of_vote(waits)] == ["passed", "passed", "out"]
+    stances = [choices.stance(done, ballot) for ballot in done["ballots"]]
+    assert stances == ["approve", "abstain", "approve"]
 
 
 # --- what a task may say ------------------------------------------------------------------------------------
