@@ -83,7 +83,7 @@ def open_home() -> Home:
             try:
                 make_folder(folder)
             except OrkestraError as error:
-                hint = "mend that, or set ORKESTRA_HOME to a folder of yours"
+                hint = f"{error.hint}; or set ORKESTRA_HOME to a folder of yours"
                 raise OrkestraError(error.code, error.message, hint) from error
     if home.folder != home.root:
         for name in _EXAMPLES:

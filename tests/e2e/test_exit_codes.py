@@ -194,7 +194,9 @@ def test_73_cannot_write(world: World) -> None:
     shutil.rmtree(logs)
     logs.write_text("in the way")
     what = f"orkestra: cannot write {logs}: File exists"
-    hint = "  something else stands in its place: move that elsewhere"
+    hint = (
+        "  something else stands in its place: move that elsewhere; or set ORKESTRA_HOME to a folder of yours"
+    )
     for by in (command, terminal, script, cron):
         words = ["--project", "p"] if by is cron else ["start", "--project", "p"]
         assert by(world, *words) == (73, f"{what}\n{hint}\n"), by.__name__
