@@ -193,14 +193,20 @@ def _told(event: dict[str, Any]) -> str:
     if kind == "outcome-drafted" and isinstance(event.get("draft"), dict):
         draft = event["draft"]
         return f"{str(draft.get('decision')).replace('_', ' ')}: {draft.get('why')}"
+    if kind == "chosen":
+        return f"attempt {event.get('attempt')}, by {event.get('agent')}, is chosen"
     words = {
         "attempt-failed": "again",
+        "candidate": f"a candidate by {event.get('agent')} has passed",
+        "candidate-out": f"the candidate by {event.get('agent')} is out",
         "revision": "sent back by the reviewers",
         "conflict": "done again on the new base",
         "lost": "its job was lost",
         "held": "waits for your edits",
         "proposed": "proposed",
-        "vote-closed": f"vote {event.get('decision')}" if event.get("decision") != "approve" else "",
+        "vote-closed": f"vote {event.get('decision')}"
+        if event.get("decision") not in ("approve", "chosen")
+        else "",
     }
     word = words.get(str(kind), "")
     return f"{word}: {why}" if word and why else word
