@@ -192,11 +192,17 @@ class Asking:
         assert work.vote is not None
         if nobody is not None:
             work.absent = [{"member": name, "why": "nothing was proposed to vote on"} for name in nobody]
-        vote = run.redact.deep(polls.close_poll(work.vote, work.cast, work.absent))
-        work.vote, work.asked = None, []
-        votes.keep(work.folder, vote)
-        told = {"vote": vote["id"], "decision": vote["decision"], "patch_id": ""}
-        run.event("vote-closed", work.task.id, work.number, **told)
+        if (
+            "method" in work.vote and not work.vote["options"]
+        ):  # what has no option is no vote, and is not recorded
+            vote = {**work.vote, "decision": polls.NO_QUORUM, "why": "no quorum", "absent": work.absent}
+            work.vote, work.asked = None, []
+        else:
+            vote = run.redact.deep(polls.close_poll(work.vote, work.cast, work.absent))
+            work.vote, work.asked = None, []
+            votes.keep(work.folder, vote)
+            told = {"vote": vote["id"], "decision": vote["decision"], "patch_id": ""}
+            run.event("vote-closed", work.task.id, work.number, **told)
         if not work.task.asks:
             return self._assigned(work, vote)
         if vote["decision"] != polls.NO_QUORUM:

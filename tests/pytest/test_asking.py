@@ -198,6 +198,15 @@ def test_nothing_proposed_is_nothing_decided(place: Path) -> None:
     store.kill()
 
 
+def test_members_that_propose_no_option_at_all_do_not_stop_the_run(place: Path) -> None:
+    project = asked(place, question(propose=True))
+    store = project.start()
+    told = Round(store).answer(ann={"choice": "approve"}, bob="prose", cat=124)
+    assert told[1] == "person" and "nothing was proposed to vote on" in told[2]
+    assert finish(store) and verify.verify(project.path, "main").findings == []
+    store.kill()
+
+
 def test_a_discussion_shows_reasons_of_nobody_and_the_second_ballot_counts(place: Path) -> None:
     project = asked(place, question(options=["SQLite", "Postgres"], discuss=True))
     store = project.start()
