@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import records
+from .text import counted
 
 ENOUGH = 10  # ballots from which on it says something that none was a no
 ONE = 1000  # the weight of one vote
@@ -72,7 +73,7 @@ class Reviewer:
         """For people; '' where it has not voted."""
         parts = []
         if self.decided:
-            parts += [f"{self.decided} ballots", f"approves {100 * self.approve // self.decided} %"]
+            parts += [counted(self.decided, "ballot"), f"approves {100 * self.approve // self.decided} %"]
         if self.right + self.wrong:
             parts.append(f"{self.right} of {self.right + self.wrong} were right")
         if self.caught + self.missed:

@@ -22,8 +22,10 @@ STARTED=0 NOW=0 NEXT='' LANDING_FD=''
 
 # What a person sees of a task's way: one line for each turn it takes.
 worker::tell() {
-  say "$(printf '%-24s %s' "$TASK" "$1")"
-  log::write info "$TASK: $1"
+  local line=${1//$'\n- '/; }
+  line=${line//$'\n'/; }
+  say "$(printf '%-24s %s' "$TASK" "$line")"
+  log::write info "$TASK: $line"
 }
 
 # Runs a step and waits for it; STATUS gets its exit status. Told to stop meanwhile: the step is ended, the work kept.

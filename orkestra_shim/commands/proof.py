@@ -9,6 +9,7 @@ import click
 
 from orkestra_shim.commands import as_json, is_terminal, say, say_json, session, with_project
 from orkestra_shim.errors import EX_FAILED, EX_USAGE, OrkestraError
+from orkestra_shim.text import counted
 
 if TYPE_CHECKING:
     from orkestra_shim.mending import Item
@@ -109,6 +110,6 @@ def verify(wanted: str | None, as_json: bool, since: str | None, signed: bool) -
             say(f"note: {note}")
         for record, what in result.findings:
             say(f"does not hold: {record}: {what}")
-        counts = ", ".join(f"{number} {what}" for what, number in result.counts.items())
+        counts = ", ".join(counted(number, what[:-1]) for what, number in result.counts.items())
         say(f"everything holds: {counts}" if result.ok else f"looked at: {counts}")
     sys.exit(0 if result.ok else EX_FAILED)
