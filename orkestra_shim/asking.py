@@ -45,7 +45,12 @@ class Asking:
     def open(self, work: Work, base: str, tree: str) -> Reply:
         """Put the question to its members, who see the branch as it is at `base`."""
         run, question = self.run, self._question(work)
-        members = questions.voters(run, " ".join([questions.ASKED, *question.members]))
+        members = questions.voters(run, _heap(question))
+        options = {} if question.proposes else question.options()
+        if not members or (not work.task.asks and len(options) < 2):  # since it was given out
+            why = "for agents that can work"
+            self.endings.released(work, why)
+            return "waits", why
         work.vote = run.redact.deep(
             polls.open_poll(
                 run.ledger.draw_vote(),
@@ -53,7 +58,7 @@ class Asking:
                 work.task.id,
                 question.text,
                 [_entry(one) for one in members],
-                {} if question.proposes else question.options(),
+                options,
                 method=question.method,
                 default=question.default,
                 subject={"base": wire.object_id(base), "tree": wire.object_id(tree)},
@@ -208,7 +213,8 @@ class Asking:
         if vote["decision"] != polls.NO_QUORUM:
             return self._answered(work, vote)
         limits = [limit for one in vote["electorate"] if (limit := run.agents.limited(one["member"]))]
-        if limits:
+        # Where so many as are needed could be asked at once, and were, that would come to the same.
+        if limits and not questions.has_quorum(run, _heap(self._question(work))):
             why = f"for its members: {'; '.join(map(words, limits))}"
             self.endings.released(work, why)
             return "waits", why
@@ -229,6 +235,10 @@ class Asking:
         decision, why, more = self._question(work).decided(vote)
         self.endings.draft(work, decision, why, more)
         return decision, why
+
+
+def _heap(question: Question) -> str:
+    return " ".join([questions.ASKED, *question.members])
 
 
 def _folder(work: Work) -> Path:

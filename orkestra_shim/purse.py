@@ -36,7 +36,7 @@ NEAR = 0.8  # the part of a budget from which on it is said
 _TURNED_AWAY = (69, 75, 77)
 _ENDS = (
     *("attempt-failed", "outcome-drafted", "landed", "proposed", "held", "released", "interrupted"),
-    *("lost", "conflict", "recorded", "reopened", "review-put-off", "candidate", "candidate-out"),
+    *("lost", "conflict", "recorded", "reopened", "review-put-off", "candidate", "candidate-out", "assigned"),
 )
 
 

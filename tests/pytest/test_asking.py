@@ -6,10 +6,11 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from orkestra_shim import verify
+from orkestra_shim import pauses, verify
 from store_client import Project, Store, Worker, finish, git
 from test_verify import load, rechain, rewrite
 
@@ -320,6 +321,17 @@ def test_a_question_waits_for_members_that_are_limited(place: Path) -> None:
     store.kill()
 
 
+def test_who_could_answer_and_did_not_is_not_asked_again_and_again_while_another_is_limited(
+    place: Path,
+) -> None:
+    store = asked(place, question(options=["SQLite", "Postgres"])).start(ORKESTRA_WAIT="0")
+    now = Round(store)
+    told = now.answer(ann=json.dumps({"error": "limited", "exit": 75}), bob="what?", cat=ranks("SQLite"))
+    assert told[1] == "person" and "no quorum: 1 of 3" in told[2] and "ann is limited" in told[2]
+    assert now.worker.claim()[1] == "stop"
+    store.kill()
+
+
 def test_one_member_of_three_that_rests_is_absent(place: Path) -> None:
     project = asked(place, question(options=["SQLite", "Postgres"]))
     store = project.start()
@@ -469,4 +481,21 @@ def test_a_vote_that_was_cut_off_is_held_anew_and_one_agent_needs_none(place: Pa
     alone = asked(place / "other", {"id": "t", "title": "Do it"}, members=["ann"], assign="vote")
     store = alone.start()
     assert Worker(store).claim()[2:5] == ["t", "1", "ann"]
+    store.kill()
+
+
+def test_nobody_votes_on_who_does_a_task_where_nobody_is_left_to_choose_from(place: Path) -> None:
+    project = voted(place)
+    store = project.start()
+    worker = Worker(store)
+    assert worker.claim()[1:5] == ["task", "t", "1", "committee"]
+    pauses.change(project.path / ".git", lambda now: replace(now, agents=frozenset(MEMBERS)))
+    log = project.folder / "LOGS/orchestrator.log"
+    log.touch()
+    Worker(store, "w2").client.send("claim")
+    while "paused: the agents" not in log.read_text():
+        time.sleep(0.05)
+    tree = git(project.path, "rev-parse", f"{project.head}^{{tree}}")
+    assert worker.client.ask("ask-open", project.head, tree) == ["ok", "waits", "for agents that can work"]
+    assert [event["event"] for event in events(project, "released", "vote-opened")] == ["released"]
     store.kill()
