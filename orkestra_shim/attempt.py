@@ -212,6 +212,8 @@ class Attempts:
                 f"it changes what judges it, and no reviewer here may pass that: {'; '.join(marked)} "
                 "(if it is meant, name it in the task's allow_paths and retry)"
             )
+            if work.mode == candidates.CANDIDATE:
+                return self.endings.set_aside(work, why)
             return self.endings.person(work, why, casting.ASKS)
         return ("pass", self.rounds.judges(work)) if work.mode == candidates.CANDIDATE else ("pass",)
 

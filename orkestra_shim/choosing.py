@@ -57,6 +57,8 @@ class Choosing:
         if not diffs:
             work.verdict = f"none of {len(state.out)} candidates passed"
             work.detail = _reasons_of(list(state.out.items()))
+            if any(told.get("person") for told in state.out.values()):
+                return self.endings.person(work, f"{work.verdict}; {_hint(work)}\n{work.detail}")
             return "reject", f"{work.verdict}\n{work.detail}"
         found = [self._entry(number, told) for number, told in sorted(state.passed.items())]
         chosen = self.review.electors.for_choice(work)
@@ -229,8 +231,11 @@ class Choosing:
             return self.review.waits(work, {"for": resting, "missing": min(missing, len(resting))})
         missed = "; ".join(f"{one['member']}: {one['why']}" for one in vote["absent"])
         why = f"{vote['why']} ({missed})" if missed else vote["why"]
-        hint = f"orkestra task retry {work.task.id} --from-attempt N goes on from one of its candidates"
-        return self.endings.person(work, f"{why}; {hint}")
+        return self.endings.person(work, f"{why}; {_hint(work)}")
+
+
+def _hint(work: Work) -> str:
+    return f"orkestra task retry {work.task.id} --from-attempt N goes on from one of its candidates"
 
 
 def _shown(one: Excerpt, name: str) -> str:

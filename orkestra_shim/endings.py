@@ -66,9 +66,14 @@ class Endings:
         self.put_back(work)
         return ("again",)
 
-    def _out(self, work: Work, why: str, detail: str) -> Reply:
+    def set_aside(self, work: Work, why: str) -> Reply:
+        """A candidate that only a person may pass; others may be chosen."""
+        self._out(work, self._reason(why), "", person=True)
+        return "person", why
+
+    def _out(self, work: Work, why: str, detail: str, **more: bool) -> Reply:
         """The committee does not get to see this candidate; others may pass."""
-        told = {"agent": work.agent, "why": why, "detail": detail}
+        told = {"agent": work.agent, "why": why, "detail": detail, **more}
         self.run.event("candidate-out", work.task.id, work.number, durable=True, **told)
         self.put_back(work)
         return ("out",)

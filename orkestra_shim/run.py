@@ -96,17 +96,17 @@ class Run:
         self.pauses = pauses.PauseFile(here.git.git_dir)
         self.resting = Resting(self)
         self._only()
-        for name, state in self.states.items():
-            task = self.queue.get(name)
-            if task is not None and state.reviewers and task.status == "pending":
-                self.resting.put_off(task)
-            if task is not None and state.stale(task.raw):
-                self.event("reopened", name, ballot=is_spoken_on(task.raw))
-            elif state.draft and self._is_recorded(name, state):
-                state.draft = None
-        self.remote = Remote(self)
         self.meter = Meter(self)
         self._account_for_killed()
+        for name, state in self.states.items():
+            task = self.queue.get(name)
+            if task is not None and (state.stale(task.raw) or state.is_before(task.raw)):
+                self.event("reopened", name, ballot=is_spoken_on(task.raw))
+            if task is not None and state.reviewers and task.status == "pending":
+                self.resting.put_off(task)
+            if state.draft and self._is_recorded(name, state):
+                state.draft = None
+        self.remote = Remote(self)
         self.purse.go_live()
 
     def _account_for_killed(self) -> None:

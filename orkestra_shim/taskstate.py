@@ -193,6 +193,10 @@ class TaskState:
         """Whether a person has put the task back to work since it was decided."""
         return self.draft is not None and self.retried < int(raw.get("retried", 0))
 
+    def is_before(self, raw: dict[str, Any]) -> bool:
+        """Whether a person has handed in work of their own since the last try of which this knows."""
+        return int(raw.get("submitted", 0)) > self.tries
+
     def _proposed(self, event: dict[str, Any]) -> None:
         found = self.found
         self._settle(event)

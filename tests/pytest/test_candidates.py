@@ -429,6 +429,74 @@ def test_a_person_goes_on_from_one_of_them_and_a_conflict_is_mended_by_its_autho
     store.kill()
 
 
+def test_what_a_person_did_between_two_runs_is_judged_in_place_of_what_waited(place: Path) -> None:
+    project = made(place, task(candidates=2), task("b", candidates=1, agent="ada"))
+    store = project.start()
+    (worker,) = workers(store, "w1")
+    for text in ("one\n", "two\n"):
+        assert worker.claim()[2] == "a"
+        passes(worker, text)
+    held = Worker(store, "w2")
+    assert worker.claim()[5] == "choose" and held.claim()[2:4] == ["b", "1"]
+    assert held.client.ask("base", project.head)[0] == "ok"
+    held.change({"b.txt": b"an agent's\n"})
+    assert held.judge() == ["ok", "pass"]
+    waits = git(project.path, "commit-tree", held.tree, "-p", held.base, "-m", "held")
+    assert held.client.ask("held", waits, "b.txt") == ["ok"]
+    assert store.end() == (0, "")
+
+    mine = project.commit_files(project.head, {"made.txt": b"a person's\n"}, "kept")
+    queue = []
+    for name, number in (("a", 4), ("b", 2)):
+        git(project.path, "update-ref", f"refs/orkestra/attempts/{name}/{number}", mine)
+        queue.append({**task(name, candidates=2 if name == "a" else 1), "submitted": number, "retried": 1})
+    project.write_queue(queue)
+    store = project.start()
+    for worker, name, number in zip(workers(store, "w1", "w2"), "ab", "42", strict=True):
+        assert worker.claim()[2:7] == [name, number, "person", "resume", mine]
+    store.kill()
+
+
+def test_one_that_only_a_person_may_pass_leaves_the_others_to_be_chosen_from(place: Path) -> None:
+    project = made(place, task(candidates=2))
+    for name in AGENTS:
+        project.adapter(
+            name, family="one", kind="ai", can=["work", "ballot"], probe="printf 'binary\\t/bin/sh\\n'"
+        )
+    marks = SOUND.replace("protected\tpass\t", "protected\tmark\tAGENTS.md")
+    store = project.start()
+    one, two = workers(store, "w1", "w2")
+    assert [one.claim()[5], two.claim()[5]] == ["candidate", "candidate"]
+    told = work(one, "by ada\n", gates=marks)
+    assert told[1] == "person" and "AGENTS.md" in told[2]
+    assert not events(project, "outcome-drafted"), "the other one is being made"
+    assert passes(two, "by bob\n") == ["ok", "2", "2"]
+    vote = opened(one)
+    assert (
+        json.loads(close(one, vote, *(rank(vote, name, "by bob", NONE) for name in ("ada", "cyd")))[4]) == 2
+    )
+    store.kill()
+
+
+def test_where_only_a_person_may_pass_any_of_them_that_person_is_asked(place: Path) -> None:
+    project = made(place, task(candidates=2))
+    for name in AGENTS:
+        project.adapter(
+            name, family="one", kind="ai", can=["work", "ballot"], probe="printf 'binary\\t/bin/sh\\n'"
+        )
+    marks = SOUND.replace("protected\tpass\t", "protected\tmark\tAGENTS.md")
+    store = project.start()
+    (worker,) = workers(store, "w1")
+    assert worker.claim()[5] == "candidate" and work(worker, "one\n", gates=marks)[1] == "person"
+    assert worker.claim()[5] == "candidate" and work(worker, "two\n", check=7)[1] == "out"
+    told = opened(worker)
+    assert told[1] == "person" and "AGENTS.md" in told[2] and "--from-attempt" in told[2]
+    assert worker.claim()[1] == "stop"
+    assert finish(store)
+    assert record(project, "outcome-001")["decision"] == "needs_human"
+    store.kill()
+
+
 def test_a_budget_that_is_enough_for_one_has_one_made_at_a_time(place: Path) -> None:
     project = made(place, task(candidates=2, budget={"tokens": 1000}))
     store = project.start()
