@@ -31,15 +31,52 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from world import FRAMEWORK
 
 # What the models say: stand-ins for those of Claude Code and Codex.
 APPROVES = {"choice": "approve", "reason": "It does what the task says.", "confidence": 90}
+PLANNED = {
+    "reason": "One page, and then the way to it.",
+    "tasks": [
+        {
+            "id": "order-form",
+            "title": "A form to order by",
+            "description": "Name, address, what and how many.",
+        },
+        {"id": "order-link", "title": "A link to the form", "description": "", "depends_on": ["order-form"]},
+    ],
+}
+EVERY = {"depends_on": [], "priority": "medium", "check": "", "allow_paths": []}
+PLANNED["tasks"] = [{**EVERY, **task} for task in PLANNED["tasks"]]
+WANTED = {
+    "Which database": "SQLite",
+    "What comes next": "Search",
+    "A page on which one can order": "order-form",
+}
+
+
+def prefers(about: str, option: str, letter: str) -> dict[str, Any]:
+    """A vote about something, by who sees that option under this letter: it alone is named."""
+    ranks = {"reason": "It is the simplest that does.", "ranking": [[letter]], "confidence": 80}
+    pattern = rf"(?s)# A vote.*{about}.*Option {letter}:\n\n\S+\n{option}"
+    return {"match": {"text": pattern}, "turns": [{"json": ranks}]}
+
+
 MODELS = {
     "rules": [
         {"match": {"text": "Review of a change"}, "turns": [{"json": APPROVES}]},
+        {"match": {"text": "(?s)# A plan"}, "turns": [{"json": PLANNED}]},
+        *(prefers(about, option, letter) for about, option in WANTED.items() for letter in "ABC"),
+        {
+            "match": {"text": "(?s)# A question.*What comes next"},
+            "turns": [{"json": {"reason": "Nothing is found.", "options": ["Search"]}}],
+        },
+        {
+            "match": {"text": "(?s)# A vote.*public API"},
+            "turns": [{"json": {"reason": "There is no page on it.", "choice": "no", "confidence": 70}}],
+        },
         {
             "match": {"text": "(?s)The task `how-we-write`"},
             "turns": [{"shell": "echo Be kind. >>AGENTS.md"}, {"text": "Written."}],

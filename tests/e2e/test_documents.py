@@ -23,8 +23,6 @@ NOT_RUN = {
     ("agents.md", "a login at a vendor, by a person in a browser"),
     ("agents.md", "it takes a minute; tests/e2e/test_trial_vendors.py does it"),
     ("cluster.md", "there is no cluster here; tests/e2e/test_slurm.py has one"),
-    ("committee.md", "it needs models that vote on a question; tests/e2e/test_ask.py has them"),
-    ("first-project.md", "it needs a model that proposes; tests/e2e/test_plan.py has one"),
     ("installing.md", "it installs packages; tests/e2e/test_packaging.py does it without"),
 }
 PAGES = [FRAMEWORK / "README.md", FRAMEWORK / "CONTRIBUTING.md", *sorted((FRAMEWORK / "docs").glob("*.md"))]
