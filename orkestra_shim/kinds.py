@@ -11,6 +11,8 @@ from typing import Any
 
 from . import calibration, casting, choices, committee, planning, polls
 from .errors import OrkestraError
+from .judging import ONE
+from .weighing import WEIGHED
 
 Vote = dict[str, Any]
 
@@ -82,6 +84,8 @@ def _electorate(vote: Vote) -> Iterator[str]:
         type(weight) is not int or weight < 0 for weight in vote["weights"].values()
     ):
         yield "its weights are not whole numbers of its members"
+    elif vote["kind"] not in WEIGHED and any(weight != ONE for weight in vote["weights"].values()):
+        yield "its weights are not one vote each"
     heads = [entry for entry in vote["electorate"] if entry["kind"] != "program"] or vote["electorate"]
     if type(vote["quorum"]) is not int or vote["quorum"] < max(1, -(-len(heads) * 6 // 10)):
         yield "its quorum is below six tenths of the electorate"
