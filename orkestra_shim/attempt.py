@@ -53,8 +53,8 @@ class Attempts:
         given = submitted if not ballot else int(ballot["attempt"])
         own = f"refs/orkestra/attempts/{task.id}/{given}" if given else ""
         kept = here.git.commit(state.kept or own) if state.kept or own else None
-        start = 0 if kept or state.previous else int(task.raw.get("from_attempt", 0))
         asks = task.asks or (agent == COMMITTEE and not task.full)  # also who is to do it
+        start = 0 if asks or kept or state.previous else int(task.raw.get("from_attempt", 0))
         mode = "ask" if asks else "resume" if kept else candidates.mode(task, state) or "fresh"
         number = submitted if submitted and submitted >= state.tries else state.tries + 1
         place = Place(here.runtime / worker, here.workspaces / worker, here.project)

@@ -27,6 +27,10 @@ def attach(name: str, wanted: str | None, shell: bool) -> int | None:
     found = now.find(wanted)
     seen = board.read(now, found)
     board.row_of(seen, name)
+    if seen.document.tasks[seen.document.positions[name]].asks:
+        raise OrkestraError(
+            EX_USAGE, f"{name} is a question: nobody works on it", f"orkestra task show {name} shows it"
+        )
     if not (is_terminal() and sys.stdout.isatty()):
         raise OrkestraError(EX_USAGE, "attach needs a terminal", "call it in one")
     place = Place(now, found)

@@ -108,6 +108,8 @@ def test_members_look_and_vote_each_alone_and_the_answer_is_a_record(world: Worl
     assert statuses.pop("later") == "pending", "a run for the question alone"
     assert list(statuses.values()) == ["completed"] and project.verify().returncode == 0
     assert project.git("status", "--porcelain") == ""
+    done = world.orkestra("attach", *statuses, "--project", "alone")
+    assert done.returncode == 64 and "is a question: nobody works on it" in done.stderr
     [task] = statuses
     shown = world.orkestra("vote", "show", task, "--project", "alone", "--json")
     assert problems(shapes.schema("vote-show"), json.loads(shown.stdout)) == []

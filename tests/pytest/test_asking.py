@@ -400,6 +400,7 @@ def test_whatever_is_changed_in_the_vote_on_a_question_is_found(place: Path) -> 
     )
     assert "are not those of the members that voted" in forged(voting, lambda one: one["before"].pop())
     assert "quorum is below six tenths" in forged(voting, lambda one: one.update(quorum=1))
+    assert "its weights are not one vote each" in forged(voting, lambda one: one["weights"].update(ann=2000))
     assert "its default option is none" in forged(voting, lambda one: one.update(default="never"))
     assert "its kind 'asked' is none" in forged(voting, lambda one: one.update(kind="asked"))
     assert "its answer 'Postgres' is not what its members decided" in forged(
@@ -498,4 +499,16 @@ def test_nobody_votes_on_who_does_a_task_where_nobody_is_left_to_choose_from(pla
     tree = git(project.path, "rev-parse", f"{project.head}^{{tree}}")
     assert worker.client.ask("ask-open", project.head, tree) == ["ok", "waits", "for agents that can work"]
     assert [event["event"] for event in events(project, "released", "vote-opened")] == ["released"]
+    store.kill()
+
+
+def test_who_goes_on_from_kept_work_is_voted_on_too(place: Path) -> None:
+    project = voted(place, {"id": "t", "title": "Do it", "from_attempt": 1})
+    kept = project.commit_files(project.head, {"made.txt": b"half\n"}, "kept")
+    git(project.path, "update-ref", "refs/orkestra/attempts/t/1", kept)
+    store = project.start()
+    now = Assignment(store)
+    assert [event["mode"] for event in events(project, "claimed")] == ["ask"]
+    assert now.answer(ann=approves("cat"), bob=approves("cat"), cat=1)[1] == "assigned"
+    assert now.worker.claim()[4:7] == ["cat", "from", kept]
     store.kill()
