@@ -57,7 +57,9 @@ class Resting:
         """The changes that wait, and nothing but their reviewers is in their way."""
         for name in sorted(self._reviews):
             task, state = self.run.queue.get(name), self.run.state(name)
-            if not state.reviewers:
+            # Of candidates more may be wanted by now than there are to choose from.
+            unfinished = task is not None and not state.kept and not task.full
+            if not state.reviewers or unfinished:
                 self._reviews.discard(name)
                 if task is not None:
                     self.run.queue.hold(task, queue.REVIEW, False)

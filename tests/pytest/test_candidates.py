@@ -203,7 +203,8 @@ def test_one_worker_makes_them_in_turn_and_none_of_these_begins_a_new_round(plac
     )
     assert worker.client.ask("failed", told[2]) == ["ok", "again"]
     # The next round has candidates of its own; who was not asked yet comes first, and all hear why.
-    assert worker.claim()[3:6] == ["4", "cyd", "candidate"]
+    claim = worker.claim()
+    assert claim[3:6] == ["4", "cyd", "candidate"], claim
     assert "- cyd has looked" in (worker.attempt / "prompt.md").read_text()
     assert work(worker, "x\n", check=1) == ["ok", "out"]
     worker.claim()
@@ -360,6 +361,28 @@ def test_no_ballot_decides_nothing_and_a_limit_is_waited_for(place: Path) -> Non
     vote = opened(worker)  # nothing is made again
     told = close(worker, vote, "ada\t1\t\n", "bob\t1\t\n", "cyd\t1\t\n")
     assert told[1] == "person" and "no quorum" in told[2] and "--from-attempt" in told[2]
+    store.kill()
+
+
+def test_one_more_candidate_is_made_where_the_choice_waited(place: Path) -> None:
+    project = made(place, task(candidates=2))
+    store = project.start(ORKESTRA_WAIT="0")
+    (worker,) = workers(store, "w1")
+    for text in ("one\n", "two\n"):
+        worker.claim()
+        passes(worker, text)
+    vote = opened(worker)
+    for member in AGENTS[1:]:
+        (Path(vote[3]) / member / "out").mkdir(parents=True)
+        said = {"error": "You've hit your limit", "retry_at": 4102444800}
+        (Path(vote[3]) / member / "out" / "result.json").write_text(json.dumps(said))
+    assert close(worker, vote, "bob\t75\t\n", "cyd\t75\t\n", rank(vote, "ada", "two"))[1] == "waits"
+    assert worker.client.ask("put-off", "") == ["ok"]
+    project.write_queue([task(candidates=3)])
+    assert worker.claim()[3:6] == ["4", "ada", "candidate"]
+    store.kill()
+    store = project.start(ORKESTRA_WAIT="0")
+    assert Worker(store).claim()[3:6] == ["5", "ada", "candidate"]
     store.kill()
 
 
