@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from . import graph
+from . import graph, polls, questions
 from .errors import EX_FAILED, EX_LIMITED, EX_OK, EX_UNAVAILABLE
 from .followups import is_found
 from .text import counted, stands
@@ -107,8 +107,13 @@ def _unavailable(run: Run) -> list[str]:
         names = run.assignment.allowed(heap)
         if run.pauses.now.everything or (run.pauses.now.agents and not names):
             continue
-        if not any(run.agents.rests(name) or run.agents.can_work(name) for name in names):
-            reasons = [f"{name}: {run.agents.get(name).problem}" for name in names]
+        out = [name for name in names if not (run.agents.rests(name) or run.agents.can_work(name))]
+        needed = 1
+        if questions.is_heap(heap):  # what else is missing is paused
+            names = run.assignment.candidates(heap)
+            needed = polls.quorum(len(questions.voters(run, heap)))
+        if len(names) - len(out) < needed:
+            reasons = [f"{name}: {run.agents.get(name).problem}" for name in out]
             unavailable.append(f"no agent for {task.id}: {'; '.join(reasons) or 'the project names none'}")
     return unavailable
 

@@ -512,3 +512,21 @@ def test_who_goes_on_from_kept_work_is_voted_on_too(place: Path) -> None:
     assert now.answer(ann=approves("cat"), bob=approves("cat"), cat=1)[1] == "assigned"
     assert now.worker.claim()[4:7] == ["cat", "from", kept]
     store.kill()
+
+
+def test_a_question_whose_members_are_too_few_says_what_is_wrong_with_the_others(place: Path) -> None:
+    project = asked(place, question(members=["ann", "bob", "cat"]))
+    for name in ("bob", "cat"):
+        project.adapter(name, "echo it has gone >&2; exit 69", family=name, kind="ai", can=["ballot"])
+    store = project.start()
+    assert Worker(store).claim()[1] == "stop"
+    code, said = store.control.ask("summary")[1:]
+    assert code == "69" and "no agent for ask-1: bob: it has gone; cat: it has gone" in said
+    store.kill()
+    pauses.change(project.path / ".git", lambda now: replace(now, agents=frozenset(["ann"])))
+    project.adapter("bob", family="bob", kind="ai", can=["ballot"])
+    store = project.start()
+    assert Worker(store).claim()[1] == "stop"
+    code, said = store.control.ask("summary")[1:]
+    assert code == "0" and "no agent" not in said and "paused: the agent ann" in said
+    store.kill()
