@@ -8,8 +8,8 @@
 # Integers only. revise and reject are a no. In round 1 any revise sends the reasons back. Once an AI or a person is in
 # the electorate programs do not count toward the quorum and do not outvote the others: it has to pass by the ballots of
 # those alone, too. Where another family than the author's is in it, one of its members must be among the yes votes. A
-# change that a gate marked needs the yes of an AI of another family, or of a person. A tie fails; one between the two
-# who were asked after a reject is a deadlock, over which a person decides.
+# change that a gate marked needs the yes of an AI of another family, or of a person. A tie fails. Where
+# the two disagree who were asked after a reject, whatever each weighs, it is a deadlock, over which a person decides.
 
 include "tally/motion";
 
@@ -44,7 +44,7 @@ def is_foreign($v): .kind == "person" or (.kind != "program" and .family != $v.a
 | (if $motion.quorum_met | not then
      ["no-quorum", "no quorum: \($present) of \($heads | length) reviewers voted, \($v.quorum) are needed"]
    elif $v.round == 1 and ($revise | length) > 0 then ["revise", "a reviewer asks for a revision"]
-   elif $v.tie == "person" and $yes == $no and $yes > 0 then
+   elif $v.tie == "person" and ($approve | length) > 0 and ($revise + $reject | length) > 0 then
      ["needs-person", "a deadlock: one reviewer accepts it, another one does not"]
    elif $motion.adopted | not then ["reject", "the reviewers did not accept it (\($approve | length) yes, \($revise + $reject | length) no)"]
    elif $theirs.adopted | not then

@@ -192,6 +192,9 @@ def test_a_tie_between_the_two_who_were_asked_after_a_reject_is_for_a_person() -
     choices = [("codex", "reject"), ("gemini", "approve")]
     assert count(opened, *choices)["decision"] == "reject"
     assert count({**opened, "tie": "person"}, *choices)["decision"] == "needs-person"
+    for gemini in (900, 1900):  # the one who weighs more does not decide alone over the other
+        weighed = {**opened, "tie": "person", "weights": {"codex": 1000, "gemini": gemini}}
+        assert count(weighed, *choices)["decision"] == "needs-person"
     both = [("codex", "reject"), ("gemini", "reject")]
     assert count({**opened, "tie": "person"}, *both)["decision"] == "reject"
     committee.unseat(opened, "gemini", "timed out")
