@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 
-from world import FRAMEWORK, World
+from world import FRAMEWORK, World, of_the_guide
 
 APPROVES = {
     "match": {"text": "Review of a change"},
@@ -17,13 +16,12 @@ APPROVES = {
 
 
 def test_the_guides_agents_work_and_review(world: World) -> None:
-    guide = (FRAMEWORK / "docs" / "agents.md").read_text("utf-8")
     folder = world.home / "CONFIG" / "agents"
     folder.mkdir(parents=True)
     for name, language in (("mytool", "bash"), ("chat", "python")):
-        found = re.search(rf"`CONFIG/agents/{name}`:\n\n```{language}\n(.*?)```", guide, re.DOTALL)
-        assert found and found[1].count("\n") < 40
-        (folder / name).write_text(found[1], "utf-8")
+        text = of_the_guide(name, language)
+        assert text.count("\n") < 40
+        (folder / name).write_text(text, "utf-8")
         (folder / name).chmod(0o755)
 
     tool = world.place / "tools" / "mytool"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 import socket
 import subprocess
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from world import FRAMEWORK, RUN_BOUND, World
+from world import RUN_BOUND, World, of_the_guide
 
 # Asks its model and believes whatever comes back, or does not.
 LIAR = """#!/usr/bin/env python3
@@ -55,13 +54,6 @@ def adapter(world: World, name: str, text: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def of_the_guide(world: World, name: str, language: str) -> None:
-    guide = (FRAMEWORK / "docs" / "agents.md").read_text("utf-8")
-    found = re.search(rf"`CONFIG/agents/{name}`:\n\n```{language}\n(.*?)```", guide, re.DOTALL)
-    assert found
-    adapter(world, name, found[1])
-
-
 def tried(world: World, name: str, code: int) -> dict[str, Any]:
     """The record, as it is kept."""
     done = world.orkestra("agents", "test", name, "--json")
@@ -77,7 +69,7 @@ def days(record: dict[str, Any], held: bool | None) -> dict[str, str]:
 
 
 def test_the_guides_reviewer_by_an_api(world: World) -> None:
-    of_the_guide(world, "chat", "python")
+    adapter(world, "chat", of_the_guide("chat", "python"))
     record = tried(world, "chat", 0)
     assert days(record, False) == {} and days(record, None) == {}
     assert {"a vote", "a hang", "usage is limited", "the key is refused"} <= days(record, True).keys()
@@ -88,7 +80,7 @@ def test_the_guides_reviewer_by_an_api(world: World) -> None:
 
 
 def test_the_guides_tool_is_stood_in_for(world: World) -> None:
-    of_the_guide(world, "mytool", "bash")
+    adapter(world, "mytool", of_the_guide("mytool", "bash"))
     record = tried(world, "mytool", 0)
     held, untested = days(record, True), days(record, None)
     assert days(record, False) == {}
@@ -147,7 +139,7 @@ def test_nobody_is_called(world: World) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_told_to_stop_it_leaves_nothing(world: World, how: signal.Signals) -> None:
-    of_the_guide(world, "mytool", "bash")
+    adapter(world, "mytool", of_the_guide("mytool", "bash"))
     temporary = world.place / "temporary"
     temporary.mkdir()
     env = {**world.env(), "TMPDIR": str(temporary)}

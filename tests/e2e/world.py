@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -16,6 +17,16 @@ PERSON = ("-c", "user.name=A Person", "-c", "user.email=p@example.org")
 ANY_OWNER = ("-c", "safe.directory=*")
 RUN_BOUND = 170  # seconds that one command may take: a bound for what hangs
 CRONS = {"PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LOGNAME": "somebody"}
+
+
+def of_the_guide(name: str, language: str) -> str:
+    """The text of an agent that docs/agents.md shows as `CONFIG/agents/NAME`."""
+    guide = (FRAMEWORK / "docs" / "agents.md").read_text("utf-8")
+    found = re.search(
+        rf"`CONFIG/agents/{name}`:\n\n(?:<!--.*?-->\n)?```{language}\n(.*?)```", guide, re.DOTALL
+    )
+    assert found, f"docs/agents.md shows no {name}"
+    return found[1]
 
 
 @dataclass
