@@ -84,7 +84,7 @@ def test_work_writes_a_file_and_nothing_else(vendor: Vendor, bench: Bench) -> No
     code = bench.work("case-write")
     assert files(bench) == {**before, "hello.txt": "hi\n"}, bench.log()
     result = bench.result(code)
-    assert (code, result.exit, result.error, result.problem) == (0, 0, "", "")
+    assert (code, result.exit, result.error, result.problem) == (0, 0, "", ""), bench.log()
     assert result.raw["model"] == vendor.model
     assert not (bench.workspace / "home").exists()
     asked = bench.stub.asked()
