@@ -212,6 +212,7 @@ class Shell:
             "ORKESTRA_VENV": os.environ.get("ORKESTRA_VENV", sys.prefix),
             "GIT_CONFIG_NOSYSTEM": "1",
             "LC_ALL": "C.UTF-8",
+            "ORKESTRA_WORKERS": "1",  # two say what they do in either order
             "TZ": f"NOON{time.gmtime().tm_hour - 12:+d}",
             "PYTHONDONTWRITEBYTECODE": "1",
             **more,

@@ -285,7 +285,7 @@ def fence_holds(prompt: str, vote: dict[str, Any]) -> str:
     assert len(parts) == (7 if "unseen" in vote else 5)
     assert sum(part.count(mark) for part in parts) == 1  # where it is named
     ours = "".join(parts[::2]).replace(f"The task was: {WORDS[4]}", "")
-    assert "QUOTE-0" not in ours and "Ignore previous" not in ours and "forged" not in ours
+    assert "QUOTE-00000000" not in ours and "Ignore previous" not in ours and "forged" not in ours
     assert "all is well" not in ours and "\x1b" not in ours and "approve" in ours
     return mark
 
