@@ -90,12 +90,15 @@ class Electors:
 
     # --- while a vote goes on ------------------------------------------------------------------------------
 
-    def more(self, work: Work, vote: dict[str, Any], turned: list[str]) -> list[dict[str, Any]]:
-        """Whom this vote needs besides: who stands in, or a second one after a reject. They sit already."""
+    def more(self, work: Work, vote: dict[str, Any], unheard: list[str]) -> list[dict[str, Any]]:
+        """Whom this vote needs besides: who stands in, or a second one after a reject. They sit already.
+
+        `unheard`: those who were asked and gave no ballot, for whatever reason.
+        """
         if self.run.project.reviewers != "auto":
             return []
         called = []
-        for entry in [entry for entry in vote["electorate"] if entry["member"] in turned]:
+        for entry in [entry for entry in vote["electorate"] if entry["member"] in unheard]:
             other = self._stand_in(work, vote, entry)
             if other is not None:
                 self._leaves(work, vote, entry["member"], other["member"])
@@ -111,7 +114,7 @@ class Electors:
             heard = committee.close_vote(vote, work.cast, [])
             if heard["decision"] == "reject" and is_agent(vote["electorate"][0]):
                 other = self._stand_in(work, vote, None)
-                if other is not None and not self.run.purse.refuses_review(work, [other["member"]]):
+                if other is not None:
                     committee.seat(vote, other)
                     work.second, vote["tie"] = other["member"], "person"
                     return [other]
@@ -127,7 +130,7 @@ class Electors:
     ) -> dict[str, Any] | None:
         gone = [one["member"] for one in vote.get("replaced", [])]
         sitting = [one for one in vote["electorate"] if one != instead_of]
-        return committee.stand_in(
+        other = committee.stand_in(
             {
                 "author": self.author(work),
                 "agents": [self._member(agent) for agent in self._able()],
@@ -136,6 +139,8 @@ class Electors:
                 "instead_of": instead_of,
             }
         )
+        affordable = other is not None and not self.run.purse.refuses_review(work, [other["member"]])
+        return other if affordable else None
 
 
 def is_agent(entry: dict[str, Any]) -> bool:

@@ -145,7 +145,8 @@ class Review:
         if vote["kind"] == calibration.KIND:
             self._keep(work, calibration.close_vote(vote, work.cast, work.absent))
             return ("approve",)  # the change without it has been
-        if called := self.electors.more(work, vote, list(asked.turned)):
+        unheard = [one["member"] for one in asked.absent]
+        if called := self.electors.more(work, vote, unheard):
             self.weights.fix(vote)
             diff = files.read_bounded(work.folder / "diff.patch", 1 << 30) or b""
             self._call(work, folder, called, diff)

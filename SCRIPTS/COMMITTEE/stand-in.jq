@@ -1,5 +1,5 @@
-# Who is called into a vote that goes on: in place of a reviewer that turned out to be limited, or as a second one after
-# a reject.
+# Who is called into a vote that goes on: in place of a reviewer that gave no ballot (limited, late, broken), or as a
+# second one after a reject.
 #
 # Input:  {"author": {"member", "family"}, "agents": as in electorate.jq, "asked": [names of all who were asked],
 #          "families": [families of those who sit], "instead_of": {"member", "family"}, or null for a second one}

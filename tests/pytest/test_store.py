@@ -510,6 +510,7 @@ def test_a_file_of_another_branch_is_not_taken_in(place: Path) -> None:
         b"x" * 200_000,
         b"2\tvote-open\ta\tb\tc",
     ],
+    ids=lambda line: ascii(line[:24]),  # the name of a test is in the environment of what it starts
 )
 def test_hostile_lines_get_an_error_and_the_store_lives(place: Path, line: bytes) -> None:
     store = one(place).start()

@@ -283,6 +283,38 @@ def test_a_reviewer_that_turns_out_to_be_limited_is_stood_in_for(reviewed: Proje
     store.kill()
 
 
+def test_a_reviewer_that_gives_no_ballot_is_stood_in_for(reviewed: Project) -> None:
+    among(reviewed, "one", "two", "three", "four")
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    opened = done(worker)
+    assert ballots(worker, opened, two="late") == ["ok", "more"] and asked(opened) == ["three"]
+    assert ballots(worker, opened, three="maybe") == ["ok", "more"] and asked(opened) == ["four"]
+    assert ballots(worker, opened, four="approve") == ["ok", "approve"]
+    worker.land()
+    vote = votes(reviewed)[0]
+    assert [(one["member"], one["why"], one["by"]) for one in vote["replaced"]] == [
+        ("two", "timed out", "three"),
+        ("three", "its choice is not one of approve, revise, reject, abstain", "four"),
+    ]
+    assert [one["member"] for one in vote["electorate"]] == ["four"] and vote["absent"] == []
+    assert sound(reviewed)
+    store.kill()
+
+
+def test_where_nobody_is_left_to_stand_in_a_person_decides(reviewed: Project) -> None:
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    opened = done(worker)
+    assert ballots(worker, opened, two="late") == ["ok", "more"]
+    told = ballots(worker, opened, three="late")
+    assert told[:2] == ["ok", "person"] and "no quorum: 0 of 1 reviewers voted" in told[2]
+    assert votes(reviewed)[0]["absent"] == [{"member": "three", "why": "timed out"}]
+    store.kill()
+
+
 def resumed(worker: Worker, first: Worker) -> list[str]:
     """The worker that was given the kept change of `first` brings it to its vote; the answer to vote-open."""
     worker.base, worker.tree, worker.patch = first.base, first.tree, first.patch
