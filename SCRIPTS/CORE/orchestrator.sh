@@ -75,6 +75,7 @@ run::start() {
   lock::hold_project
   [[ -n $LOCK_HELD ]] || run::held
   run::folders
+  leftovers::end_unborn "$ORKESTRA_WORKSPACES"
   run::look_at_sandbox
   run::look_at_launcher
   trap 'run::told 15' TERM HUP
@@ -445,6 +446,7 @@ run::kill_all() {
     kill -KILL -- "-$pid" 2>/dev/null || : # as above
   done
   leftovers::end "$ORKESTRA_WORKSPACES" now
+  leftovers::end_unborn "$ORKESTRA_WORKSPACES"
   cgroup::sweep
 }
 
@@ -516,6 +518,7 @@ run::stop() {
   lock::let_prune_in
   lock::forget_holder
   leftovers::end_of_any "$ORKESTRA_WORKSPACES" now
+  leftovers::end_unborn "$ORKESTRA_WORKSPACES"
   cgroup::sweep
   local workspace
   for workspace in "$ORKESTRA_WORKSPACES"/w*; do launcher::fence "$workspace"; done

@@ -330,6 +330,7 @@ class Harness:
         self.sight = Sight(self.project, self.books)
         self.nest: Nest | None = None
         self.starts = 0
+        self.stops = 0  # that were needed to end what was killed while it was made
         self.stages: Counter[str] = Counter()
         self.victims: Counter[str] = Counter()
         self.tokens: dict[str, str] = {}
@@ -364,7 +365,7 @@ class Harness:
         """Waits for the run's last process. Gives the orchestrator's exit code."""
         assert self.nest is not None
         started = time.monotonic()
-        if not self.nest.gone_within(within):
+        if not self.nest.gone_within(within, self._stop):
             left = "\n".join(nested.described(pid) for pid in self.nest.everything())
             raise AssertionError(f"left behind {within} s after {self.last_words}:\n{left}")
         self.slowest = max(self.slowest, time.monotonic() - started)
@@ -372,6 +373,11 @@ class Harness:
         assert status is not None
         self.nest = None
         return status
+
+    def _stop(self) -> None:
+        self.stops += 1
+        done = self.world.orkestra("stop", "--project", str(self.project.path))
+        assert done.returncode == 0, done.stderr
 
     # --- choosing ---
 
@@ -616,7 +622,7 @@ class Harness:
         lines = [f"{self.stages[name]:5d}  {name}" for name in names]
         lines += ["", *(f"{self.victims[name]:5d}  {name}" for name in VICTIMS), ""]
         lines += [
-            f"{sum(self.stages.values())} kills, {self.starts} starts, "
+            f"{sum(self.stages.values())} kills, {self.starts} starts, {self.stops} stops, "
             f"the last process gone after {self.slowest:.2f} s at most"
         ]
         return "\n".join(lines)
@@ -644,7 +650,7 @@ class Harness:
         """Tries whose work is reachable from no ref."""
         words = ("rev-list", "--objects", "--no-object-names", "--all")
         there = set(self.project.git(*words).splitlines())
-        return [name for name, text in self.tokens.items() if _blob(text) not in there]
+        return [name for name, text in self.tokens.items() if blob(text) not in there]
 
 
 def _agent(below: list[int]) -> int:
@@ -652,6 +658,7 @@ def _agent(below: list[int]) -> int:
     return below[-1] if any("spawn.sh" in " ".join(nested.command(pid)) for pid in below) else 0
 
 
-def _blob(text: str) -> str:
+def blob(text: str) -> str:
+    """The name that Git gives to a file with this text."""
     data = text.encode()
     return hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()

@@ -11,10 +11,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 NEST = Path(__file__).with_name("nest.py")
+UNBORN = 2.0  # seconds in which a sandbox has begun, or never will
 
 
 def children(pid: int) -> list[int]:
@@ -148,15 +149,30 @@ class Nest:
                 if any(word.endswith(script) for word in command(pid)):
                     yield pid
 
-    def gone_within(self, seconds: float) -> bool:
-        """Waits until nothing of the run is left; False when something still is after that time."""
-        end = time.monotonic() + seconds
+    def gone_within(self, seconds: float, stop: Callable[[], object] = int) -> bool:
+        """Waits until nothing of the run is left; False when something still is after that time.
+
+        `stop`: `orkestra stop`, for sandboxes that were being made when their bubblewrap was killed: these
+        wait for ever, and nothing in them has begun (leftovers.bash).
+        """
+        end, unborn_since = time.monotonic() + seconds, 0.0
         while time.monotonic() < end:
             self.go_on()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(0.05)
                 return True
+            if not self._unborn():
+                unborn_since = 0.0
+            elif not unborn_since:
+                unborn_since = time.monotonic()
+            elif time.monotonic() > unborn_since + UNBORN:
+                stop()
+                unborn_since = 0.0
         return False
+
+    def _unborn(self) -> bool:
+        left = self.everything()
+        return bool(left) and all(name(pid) == "bwrap" and not children(pid) for pid in left)
 
     def go_on(self) -> None:
         """Nothing of it stands still any more."""

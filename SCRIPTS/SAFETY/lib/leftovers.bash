@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Without a sandbox what a command started can outlive it in sessions of its own. It still carries the environment that
-# the command was given, and is found by it. (With a sandbox, the end of its PID namespace has ended it.)
+# the command was given, and is found by it. (With a sandbox, the end of its PID namespace has ended it; but for the
+# sandbox that was just being made.)
 
 use SAFETY/census SAFETY/walls
 
@@ -39,4 +40,17 @@ leftovers::_kill() {
     kill -STOP -- "${pids[@]}" 2>/dev/null || : # as above
   done
   kill -KILL -- "${pids[@]}" 2>/dev/null || : # as above
+}
+
+# leftovers::end_unborn WORKSPACES: sandboxes of workers that are gone. A bubblewrap that is killed after it has made the
+# first process of a sandbox, and before it has told it to go on, leaves that one waiting for ever: it is tied to nobody
+# yet, and nothing of the command has begun.
+leftovers::end_unborn() {
+  local files=() file name
+  mapfile -d '' -t files < <(grep -lazZF -e "$1/w" /proc/[0-9]*/cmdline 2>/dev/null || :) # none found is no error, and processes end while we look
+  for file in "${files[@]}"; do
+    file=${file%/cmdline} name=''
+    { IFS= read -r name <"$file/comm"; } 2>/dev/null || continue            # it has just ended
+    [[ $name != bwrap ]] || kill -KILL -- "${file#/proc/}" 2>/dev/null || : # as above
+  done
 }
