@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
-import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from packaging.requirements import Requirement
 
 from world import FRAMEWORK, RUN_BOUND
 
@@ -58,9 +59,10 @@ def wheel_of(source: Path) -> Path:
 
 
 def needed() -> list[str]:
-    """The distributions that Orkestra runs with, by the pinned list."""
+    """The distributions that Orkestra runs with here, by the pinned list."""
     lines = (FRAMEWORK / PACKAGE / "requirements.txt").read_text("utf-8").splitlines()
-    return [re.split(r"[=; ]", line)[0] for line in lines if line and not line.startswith("#")]
+    pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return [one.name for one in pinned if one.marker is None or one.marker.evaluate()]
 
 
 def put(distributions: list[str], into: Path) -> None:
