@@ -19,6 +19,7 @@ with_project = click.option(
     "--project", "wanted", metavar="NAME|PATH", help="Another project than the active one."
 )
 _EXPRESSION = "orkestra.jq"
+_REASON = 240  # characters of a reason in a line
 
 
 class Group(click.Group):
@@ -97,7 +98,8 @@ def task_line(row: dict[str, Any], width: int) -> str:
         what = "its review waits" if row["waits_for_review"] else "waits"
         more = f" ({what} for {', '.join(row['limited'])}, limited)"
     elif row["reason"]:
-        more = f" ({row['reason'].splitlines()[0][:160]})"
+        first = row["reason"].splitlines()[0]
+        more = f" ({first if len(first) <= _REASON else first[:_REASON] + '…'})"
     elif row.get("source"):
         more = f" ({row['source']})"
     elif row["state"] == "in_progress":
