@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from . import committee, files
@@ -90,22 +91,28 @@ class Electors:
 
     # --- while a vote goes on ------------------------------------------------------------------------------
 
-    def more(self, work: Work, vote: dict[str, Any], unheard: list[str]) -> list[dict[str, Any]]:
-        """Whom this vote needs besides: who stands in, or a second one after a reject. They sit already.
+    def more(
+        self, work: Work, vote: dict[str, Any], unheard: list[str], turned: Collection[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Whom this vote needs besides: who stands in, a second one after a reject, or somebody once more.
 
-        `unheard`: those who were asked and gave no ballot, for whatever reason.
+        They sit already. `unheard`: who was asked and gave no ballot, for whatever reason; `turned`: of those
+        who cannot be asked again now, since their tool or their account does not work.
         """
-        if self.run.project.reviewers != "auto":
-            return []
-        called = []
-        for entry in [entry for entry in vote["electorate"] if entry["member"] in unheard]:
-            other = self._stand_in(work, vote, entry)
+        auto, called = self.run.project.reviewers == "auto", []
+        for entry in [one for one in vote["electorate"] if one["member"] in unheard and is_agent(one)]:
+            member = entry["member"]
+            other = self._stand_in(work, vote, entry) if auto else None
             if other is not None:
-                self._leaves(work, vote, entry["member"], other["member"])
+                self._leaves(work, vote, member, other["member"])
                 committee.seat(vote, other)
                 called.append(other)
-                work.second = other["member"] if work.second == entry["member"] else work.second
-        if called:
+                work.second = other["member"] if work.second == member else work.second
+            elif member not in turned and self._once_more(work, vote, member):
+                self._leaves(work, vote, member, member)
+                committee.seat(vote, entry)
+                called.append(entry)
+        if called or not auto:
             return called
         if any(one["member"] == work.second for one in work.absent):  # the first one's reject stands
             self._leaves(work, vote, work.second)
@@ -119,6 +126,16 @@ class Electors:
                     work.second, vote["tie"] = other["member"], "person"
                     return [other]
         return []
+
+    def _once_more(self, work: Work, vote: dict[str, Any], member: str) -> bool:
+        """Whether a member whose answer was none is asked again: once, where nothing is decided without it.
+
+        Not a second one after a reject: without it that reject stands.
+        """
+        if member == work.second or any(one["member"] == member for one in vote.get("replaced", [])):
+            return False
+        heard = committee.close_vote(vote, work.cast, work.absent)
+        return heard["decision"] == "no-quorum" and not self.run.purse.refuses_review(work, [member])
 
     def _leaves(self, work: Work, vote: dict[str, Any], member: str, by: str = "") -> None:
         why = next((one["why"] for one in work.absent if one["member"] == member), "")

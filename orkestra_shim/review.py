@@ -146,7 +146,7 @@ class Review:
             self._keep(work, calibration.close_vote(vote, work.cast, work.absent))
             return ("approve",)  # the change without it has been
         unheard = [one["member"] for one in asked.absent]
-        if called := self.electors.more(work, vote, unheard):
+        if called := self.electors.more(work, vote, unheard, asked.turned):
             self.weights.fix(vote)
             diff = files.read_bounded(work.folder / "diff.patch", 1 << 30) or b""
             self._call(work, folder, called, diff)

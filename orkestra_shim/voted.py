@@ -218,6 +218,7 @@ def _voters(vote: Record) -> Iterator[str]:
         yield from quoted(entry["why"], "      ")
     for entry in vote.get("replaced", []):
         came = f": {entry['by']} was asked instead" if entry["by"] else ""
+        came = ": it was asked once more" if entry["by"] == entry["member"] else came
         yield printable(f"  {entry['member']}: gave no ballot{came}")
         yield from quoted(entry["why"], "      ")
     for name in vote["recused"]:

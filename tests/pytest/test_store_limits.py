@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from orkestra_shim import canonical, cooldowns, judging, pauses, records
+from orkestra_shim import canonical, cooldowns, judging, pauses, records, voted
+from orkestra_shim.plumbing import Git
 from orkestra_shim.verify import verify
 from store_client import Client, Project, Store, Worker, finish, git
 
@@ -303,15 +304,47 @@ def test_a_reviewer_that_gives_no_ballot_is_stood_in_for(reviewed: Project) -> N
     store.kill()
 
 
-def test_where_nobody_is_left_to_stand_in_a_person_decides(reviewed: Project) -> None:
+def test_where_nobody_can_stand_in_a_reviewer_is_asked_once_more_and_then_a_person(reviewed: Project) -> None:
     store = reviewed.start()
     worker = Worker(store)
     worker.claim()
     opened = done(worker)
-    assert ballots(worker, opened, two="late") == ["ok", "more"]
-    told = ballots(worker, opened, three="late")
+    assert ballots(worker, opened, two="late") == ["ok", "more"] and asked(opened) == ["three"]
+    assert ballots(worker, opened, three="late") == ["ok", "more"] and asked(opened) == ["three"]
+    told = ballots(worker, opened, three="perhaps")
     assert told[:2] == ["ok", "person"] and "no quorum: 0 of 1 reviewers voted" in told[2]
-    assert votes(reviewed)[0]["absent"] == [{"member": "three", "why": "timed out"}]
+    vote = votes(reviewed)[0]
+    assert [(one["member"], one["why"], one["by"]) for one in vote["replaced"]] == [
+        ("two", "timed out", "three"),
+        ("three", "timed out", "three"),
+    ]
+    assert [one["member"] for one in vote["absent"]] == ["three"]
+    assert "its choice is not one of" in vote["absent"][0]["why"] and vote["weights"] == {"three": 1000}
+    store.kill()
+
+
+def test_of_named_reviewers_one_is_asked_once_more_only_where_there_is_no_quorum(reviewed: Project) -> None:
+    among(reviewed, "one", "two", "three", "four", reviewers=["two", "three", "four"])
+    store = reviewed.start()
+    worker = Worker(store)
+    worker.claim()
+    opened = done(worker)
+    told = ballots(worker, opened, two="approve", three="late", four=LATER)
+    assert told == ["ok", "more"] and asked(opened) == ["three"]  # not who is limited
+    assert ballots(worker, opened, three="approve") == ["ok", "approve"]
+    worker.land()
+    vote = votes(reviewed)[0]
+    assert [one["member"] for one in vote["ballots"]] == ["two", "three"]
+    assert [one["member"] for one in vote["absent"]] == ["four"]
+    assert sound(reviewed)
+    [told] = voted.read(reviewed.path, Git(reviewed.path / ".git"), "main")
+    assert "  three: gave no ballot: it was asked once more\n      | timed out" in "\n".join(
+        voted.lines(told)
+    )
+    worker.claim()
+    opened = done(worker, {"b.txt": b"two\n"})
+    assert asked(opened) == ["two", "three"]
+    assert ballots(worker, opened, two="approve", three="approve") == ["ok", "approve"]
     store.kill()
 
 
