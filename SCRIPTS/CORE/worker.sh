@@ -503,11 +503,15 @@ stage::vote() {
   # More than once where somebody stands in for a reviewer, or a second one is asked. Where a person has voted already, or
   # nobody may now, not at all. What was approved may be judged once more as a copy with a planted defect.
   while [[ ${STORE_REPLY[0]} == more || ${STORE_REPLY[0]} == calibrate ]]; do
-    if [[ ${STORE_REPLY[0]} == calibrate ]]; then vote=${STORE_REPLY[1]} folder=${STORE_REPLY[2]} tree=${STORE_REPLY[3]}; fi
+    if [[ ${STORE_REPLY[0]} == calibrate ]]; then
+      vote=${STORE_REPLY[1]} folder=${STORE_REPLY[2]} tree=${STORE_REPLY[3]}
+      worker::keep # the copy takes its place in the workspace, and is nobody's work
+    fi
     worker::hold_vote "$folder" "$tree"
     worker::look_around
     store::ask vote-close "$vote"
   done
+  [[ $tree == "$TREE" ]] || worker::bring_back
   case ${STORE_REPLY[0]} in
     stands | approve) NEXT=land ;;
     chosen) worker::chosen "${STORE_REPLY[@]:1:3}" ;;
@@ -520,6 +524,14 @@ stage::vote() {
       ;;
     *) worker::fail "${STORE_REPLY[1]}" ;;
   esac
+}
+
+# After a copy of it was judged the work is in the workspace again, and need not be kept elsewhere.
+worker::bring_back() {
+  worker::workspace show "$TREE"
+  ((STATUS == 0)) || die "$EX_INTERNAL" "the change of $TASK cannot be brought back: $WORKSPACE_WHY" "start again: the work is kept"
+  worker::owns
+  git::own_ref "refs/orkestra/attempts/$TASK/$TRY"
 }
 
 # A question, put to its members in rounds; what they look at is the branch as it is.

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import signal
 from typing import Any
 
+import pytest
+
+from processes import below, wait_for, workers
 from world import World
 
 CODE = "def within(count, limit):\n    if count == limit:\n        raise ValueError(count)\n    return 7\n"
@@ -27,10 +33,11 @@ esac
 """
 
 
-def agent(world: World, name: str) -> None:
+def agent(world: World, name: str, found: str = "") -> None:
     path = world.home / "CONFIG" / "agents" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(AGENT.format(name=name, code=CODE.replace("\n", "\\n")), "utf-8")
+    text = AGENT.format(name=name, code=CODE.replace("\n", "\\n"))
+    path.write_text(text.replace("choice=reject", f"{{ choice=reject{found}; }}"), "utf-8")
     path.chmod(0o755)
 
 
@@ -68,3 +75,34 @@ def test_planted_defects_are_found_or_not_and_what_lands_is_the_change(world: Wo
     assert "approved: judge (ai, judge)" in blamed and "dissented: nobody" in blamed, blamed
     listed = world.orkestra("vote", "list", "--project", "jury").stdout
     assert listed.count("caught") == 3
+
+
+@pytest.mark.parametrize("when", ["a copy is judged", "a copy was judged", "no copy is made"])
+def test_of_a_change_that_is_killed_while_its_copy_is_judged_the_change_is_kept(
+    world: World, when: str
+) -> None:
+    agent(world, "maker")
+    agent(world, "judge", "; sleep 3.5" if when == "a copy is judged" else "")
+    committee = {} if when == "no copy is made" else {"calibrate": 1}
+    tasks: list[dict[str, Any]] = [{"id": "a", "agent": "maker"}]
+    project = world.new("jury", tasks, agents=["maker", "judge"], committee=committee)
+    log = project.path / "logs" / "execution" / "task-execution.log"
+    locks = project.path / ".git" / "orkestra"
+    locks.mkdir(exist_ok=True)
+    with open(locks / "landing.lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # it does not land meanwhile
+        run = world.start_in_background("--project", str(project.path), "--workers", "1")
+        if when == "a copy is judged":
+            wait_for(lambda: ["sleep", "3.5"] in below(world.place).values(), when)
+        else:
+            count = 1 if when == "no copy is made" else 2
+            wait_for(lambda: log.exists() and log.read_text("utf-8").count('"vote-closed"') == count, when)
+        [worker] = workers(run.pid)
+        os.kill(worker, signal.SIGKILL)
+    out, _ = run.communicate(timeout=100)
+    assert run.returncode == 0 and project.decided() == {"a": "landed"}, out
+    kept = project.git("for-each-ref", "--format=%(refname)", "refs/orkestra/attempts")
+    assert kept == "refs/orkestra/attempts/a/1", "of the one that was killed, and not of what landed"
+    [made] = project.git("diff", "--name-only", f"{kept}^", kept).splitlines()
+    assert project.git("show", f"{kept}:{made}") == CODE.strip()
+    assert project.verify().returncode == 0

@@ -24,6 +24,7 @@ SEED = int(os.environ.get("ORKESTRA_CRASH_SEED", "20240229"))
 KILLS = int(os.environ.get("ORKESTRA_COMMITTEE_KILLS", "30"))
 MEMBERS = ("ada", "bob", "cyd")
 CODE = "def within(count, limit):\n    if count == limit:\n        raise ValueError(count)\n    return 7\n"
+MADE = (f"# draft\n{CODE}", f"# final\n{CODE}")
 # A member sends a first version back, finds what was planted, and ranks by what it reads alone.
 MEMBER = """#!/usr/bin/env python3
 import json, os, random, re, sys, time
@@ -209,8 +210,12 @@ def test_a_committee_comes_to_its_end_however_often_it_is_killed(killing: Killin
     assert len({vote["id"] for vote in votes}) == len(votes)
     for name in (name for name, decision in decided.items() if decision == "landed"):
         made = project.file(f"src/{name}.py") or ""
-        assert made in (f"# final\n{CODE}", f"# draft\n{CODE}"), f"a planted defect, or none of it: {made}"
-        assert made.startswith("# final") or "revised" not in name
+        assert made in MADE, f"a planted defect, or none of it: {made}"
+        assert made == MADE[1] or "revised" not in name
+    # No copy with a planted defect is anybody's work.
+    for ref in project.git("for-each-ref", "--format=%(refname)", "refs/orkestra/attempts").splitlines():
+        made = project.git("show", f"{ref}:src/{ref.split('/')[-2]}.py", check=False)
+        assert made + "\n" in (*MADE, "\n"), f"{ref}: {made}"
     assert len(killing.tokens) > KILLS / 4 and killing.lost() == []
 
     assert project.git("status", "--porcelain") == ""

@@ -60,12 +60,13 @@ git::checkout() {
   git "${GIT_SETTINGS[@]}" --git-dir="$git_dir" --work-tree="$work_tree" "$@"
 }
 
-# git::own_ref REF NEW: one of our own refs, which one process at a time writes.
+# git::own_ref REF [NEW]: one of our own refs, which one process at a time writes; without NEW it is removed.
 git::own_ref() {
-  local why
-  git::project update-ref "$@" 2>/dev/null && return
+  local why words=("$@")
+  (($# > 1)) || words=(-d "$1")
+  git::project update-ref "${words[@]}" 2>/dev/null && return
   git::clear_locks "$1"
-  why=$(git::project update-ref "$@" 2>&1) || die "$EX_CANNOT_WRITE" "cannot write $1: ${why%%$'\n'*}" \
+  why=$(git::project update-ref "${words[@]}" 2>&1) || die "$EX_CANNOT_WRITE" "cannot write $1: ${why%%$'\n'*}" \
     "see the space left and the rights of $ORKESTRA_GIT_DIR, then start again: nothing that landed is lost"
 }
 
