@@ -122,7 +122,7 @@ def worker_folders(workspaces: Path) -> list[Path]:
 def owner_of(workspace: Path) -> tuple[str, int, str] | None:
     """(task, try, base) of the attempt that a workspace holds; None where it names none."""
     text = files.read_bounded(workspace / "owner", 1024) or b""
-    fields = text.decode("utf-8", "replace").rstrip("\n").split("\t")
+    fields = text.decode("utf-8", "replace").partition("\n")[0].split("\t")
     if len(fields) != 3 or name_problem(fields[0]) or not re.fullmatch(r"[0-9]{1,6}", fields[1]):
         return None
     return (fields[0], int(fields[1]), fields[2]) if OBJECT.match(fields[2]) else None

@@ -178,8 +178,9 @@ worker::show_stage() {
   printf '%s\t%s\t%s\t%s\t%s\n' "$TASK" "$TRY" "$AGENT" "$1" "$EPOCHSECONDS" >"$TICKET/now"
 }
 
+# At no moment is what stood there gone and the new line not written: the first line counts.
 worker::owns() {
-  printf '%s\t%s\t%s\n' "$TASK" "$TRY" "$BASE" >"$WORKSPACE/owner"
+  printf '%s\t%s\t%s\n' "$TASK" "$TRY" "$BASE" 1<>"$WORKSPACE/owner"
 }
 
 # What is in the workspace is nobody's any more: it landed, it is kept, or it is nothing.

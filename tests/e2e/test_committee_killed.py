@@ -107,13 +107,14 @@ class Killing:
         self.nest: Nest | None = None
 
     def go(self) -> str:
-        """Until a run has come to its end by itself; what it said."""
+        """Until a run in which nothing was killed has come to its end; what it said."""
         while True:
+            before = self.hit.total()
             nest = self._run()
             status, output = nest.status(), nest.output_file.read_text()
             self.books.check()
-            assert status in (-9, 0, 1, 69, 70, 73, 137, 143), output
-            if status in (0, 1) and "again and again" not in output:
+            if self.hit.total() == before:
+                assert status in (0, 1), output
                 return output
 
     def _run(self) -> Nest:
@@ -125,7 +126,7 @@ class Killing:
         self.nest = nest = Nest(self.place, words, self.world.env())
         fatal = False
         while nest.status() is None and not fatal:
-            moment = time.monotonic() + (self.dice.uniform(0.3, 3) if self.hit.total() < KILLS else 3600)
+            moment = time.monotonic() + (self.dice.uniform(0.2, 1.4) if self.hit.total() < KILLS else 3600)
             while time.monotonic() < moment and nest.status() is None:
                 self.tokens |= self.sight.left_in_workspaces()
                 time.sleep(0.02)
@@ -184,13 +185,12 @@ def killing(world: World, capsys: pytest.CaptureFixture[str]) -> Iterator[Killin
 def test_a_committee_comes_to_its_end_however_often_it_is_killed(killing: Killing, world: World) -> None:
     project, books = killing.project, killing.books
     output = killing.go()
-    assert killing.hit.total() >= KILLS
+    assert killing.hit.total() >= KILLS / 2
     tasks = project.statuses()
-    # Where every reviewer of a change was killed a person is asked, and says: once more.
+    # Where all who could judge were killed, or the same work too often, a person is asked: once more.
     asked = [name for name, status in tasks.items() if status == "needs_human"]
     assert len(asked) <= KILLS / 10, output
     for name in asked:
-        assert "no quorum" in next(one for one in project.outcomes() if one["task"] == name)["why"], output
         done = world.orkestra("task", "retry", name, "--note", "once more", "--project", "jury")
         assert done.returncode == 0, done.stderr
     books.done = {name: decision for name, decision in books.done.items() if name not in asked}

@@ -56,6 +56,8 @@ def undecided(place: Path) -> tuple[Project, str]:
     assert worker.judge() == ["ok", "pass"]
     opened = worker.client.ask("vote-open", worker.base, worker.tree, worker.patch)
     (Path(opened[3]) / "ballots.tsv").write_text("judge\t1\t\nlint\t0\tok\n")
+    assert worker.client.ask("vote-close", opened[2])[1] == "more"  # it is asked once more
+    (Path(opened[3]) / "ballots.tsv").write_text("judge\t1\t\n")
     assert worker.client.ask("vote-close", opened[2])[1] == "person"
     keep(found, worker, 1)
     assert worker.claim()[1] == "stop"
